@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of hearback.yaml, section by section: every limit of the programs
+ * stands here. The field map and the sources have a file of their own. To add a
+ * setting, add a member to its struct in config.h and a row here.
+ */
+#include "common/config_table.h"
+
+#include "common/config_table_fields.h"
+#include "common/own.h"
+
+#include <string.h>
+
+#define NEEDS_KAFKA (CONFIG_FOR_INGEST | CONFIG_FOR_WORKER | CONFIG_FOR_CONSOLE)
+
+#define AT(section_, member_) offsetof(struct config_##section_, member_)
+
+static bool fits_listen(const char *text)
+{
+    char host[256];
+    uint16_t port = 0;
+    return !failed(config_address(text, host, sizeof(host), &port));
+}
+
+static bool fits_address(const char *text)
+{
+    char host[256];
+    uint16_t port = 0;
+    return !failed(config_address(text, host, sizeof(host), &port)) && port > 0;
+}
+
+static bool fits_addresses(const char *text)
+{
+    span rest = span_text(text);
+    span one;
+    bool fits = true;
+    while (fits && config_next_pointer(&rest, &one)) { /* the same commas */
+        char copy[CONFIG_TEXT_MAX + 1];
+        memcpy(copy, one.at, one.len);
+        copy[one.len] = 0;
+        fits = fits_address(copy);
+    }
+    return fits;
+}
+
+static bool fits_redis(const char *text)
+{
+    return text[0] == '/' ? text[1] != 0 : fits_address(text);
+}
+
+/* The scheme and that nobody put a login in; where it may lead is judged in config_check.c. */
+static bool fits_url(const char *text)
+{
+    const char *host = strstr(text, "://");
+    bool scheme = strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
+    return scheme && host != NULL && host[3] != 0 && host[3] != '/' && host[3] != ':' &&
+           strpbrk(text, "@?# \\\"<>") == NULL;
+}
+
+static bool fits_project(const char *text)
+{
+    return text[0] >= 'A' && text[0] <= 'Z' &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(text);
+}
+
+static const struct config_form form_listen = {
+    "an address to listen on, such as 0.0.0.0:8080 or [::]:8080", "^.+:[0-9]{1,5}$", fits_listen};
+static const struct config_form form_addresses = {
+    "host:port[,host:port...]", "^[^,]+:[0-9]{1,5}(,[^,]+:[0-9]{1,5})*$", fits_addresses};
+static const struct config_form form_redis = {"host:port or /path/of/socket",
+                                              "^(/.+|.+:[0-9]{1,5})$", fits_redis};
+static const struct config_form form_url = {"an https:// address without login, query or fragment",
+                                            "^https?://[^/:@?# ][^@?# ]*$", fits_url};
+static const struct config_form form_project = {"a Jira project key such as RES",
+                                                "^[A-Z][A-Z0-9_]*$", fits_project};
+
+static const struct config_row log_rows[] = {
+    {"level", CONFIG_CHOICE, AT(log, level), .standard = "info", .choices = "debug info warn error",
+     .help = "Lines below this level are not written."},
+};
+
+static const struct config_row kafka_rows[] = {
+    {"bootstrap", CONFIG_TEXT, AT(kafka, bootstrap), .form = &form_addresses,
+     .needed_for = NEEDS_KAFKA, .example = "kafka-1:9092,kafka-2:9092",
+     .help = "The brokers asked first; the others are learned from them."},
+    {"replication", CONFIG_WHOLE, AT(kafka, replication), .standard = "3", .min = "1", .max = "15",
+     .help = "Copies of each topic that Hearback creates. 1 is for a laptop only."},
+    {"partitions", CONFIG_WHOLE, AT(kafka, partitions), .standard = "12", .min = "1", .max = "1024",
+     .help = "Partitions of each topic that Hearback creates: the most processes of one worker "
+             "that can share the work."},
+    {"session_timeout", CONFIG_DURATION, AT(kafka, session_timeout_ms), .standard = "45s",
+     .min = "6s", .max = "30m",
+     .help = "A worker that is silent for this long loses its partitions to the others."},
+    {"message_max", CONFIG_SIZE, AT(kafka, message_bytes_max), .standard = "8256KiB",
+     .min = "128KiB", .max = "128MiB",
+     .help = "The largest record; at least the largest body_max of all sources and 64KiB."},
+};
+
+static const struct config_row redis_rows[] = {
+    {"address", CONFIG_TEXT, AT(redis, address), .form = &form_redis,
+     .needed_for = CONFIG_FOR_WORKER, .example = "redis:6379",
+     .help = "Where Redis listens. The password is HEARBACK_REDIS_PASSWORD."},
+    {"timeout", CONFIG_DURATION, AT(redis, timeout_ms), .standard = "2s", .min = "10ms",
+     .max = "1m", .help = "What an unanswered command did is unknown after this long."},
+};
+
+static const struct config_row ingest_rows[] = {
+    {"listen", CONFIG_TEXT, AT(ingest, listen), .standard = "0.0.0.0:8080", .form = &form_listen,
+     .help = "Where webhooks arrive. Port 0 takes a free one and logs it."},
+    {"ops", CONFIG_TEXT, AT(ingest, ops), .standard = "127.0.0.1:9464", .form = &form_listen,
+     .help = "The door's operations port: /healthz, /readyz and /metrics."},
+    {"threads", CONFIG_WHOLE, AT(ingest, threads), .standard = "2", .min = "1", .max = "64",
+     .help = "Threads that serve connections."},
+    {"connections_max", CONFIG_WHOLE, AT(ingest, connections_max), .standard = "8192", .min = "2",
+     .max = "100000", .help = "Connections open at a time."},
+    {"suspended_max", CONFIG_WHOLE, AT(ingest, suspended_max), .standard = "4096", .min = "1",
+     .max = "99999",
+     .help = "Requests that wait for the broker at a time, below connections_max; 503 above."},
+    {"answer_deadline", CONFIG_DURATION, AT(ingest, answer_deadline_ms), .standard = "5s",
+     .min = "100ms", .max = "1m", .help = "503 when the broker has not answered by then."},
+    {"request_timeout", CONFIG_DURATION, AT(ingest, request_timeout_ms), .standard = "10s",
+     .min = "100ms", .max = "5m", .help = "The time a sender has for head and body."},
+    {"drain_deadline", CONFIG_DURATION, AT(ingest, drain_deadline_ms), .standard = "10s",
+     .min = "0s", .max = "10m",
+     .help = "After SIGTERM, how long requests under way may take to finish."},
+};
+
+static const struct config_row worker_rows[] = {
+    {"ops", CONFIG_TEXT, AT(worker, ops), .standard = "127.0.0.1:9465", .form = &form_listen,
+     .help = "The worker's operations port: /healthz, /readyz and /metrics."},
+    {"items_max", CONFIG_WHOLE, AT(worker, items_max), .standard = "512", .min = "1",
+     .max = "65536", .help = "Items in flight at a time."},
+    {"items_per_record_max", CONFIG_WHOLE, AT(worker, items_per_record_max), .standard = "64",
+     .min = "1", .max = "65536",
+     .help = "Items in flight of one record, so that a huge one leaves room for the others."},
+    {"calls_max", CONFIG_WHOLE, AT(worker, calls_max), .standard = "32", .min = "1", .max = "1024",
+     .help = "HTTP calls in flight at a time."},
+    {"lease", CONFIG_DURATION, AT(worker, lease_ms), .standard = "45s", .min = "1s", .max = "30m",
+     .help = "How long a theme or person is this worker's alone; at least jira.timeout and 5s."},
+    {"drain_deadline", CONFIG_DURATION, AT(worker, drain_deadline_ms), .standard = "20s",
+     .min = "0s", .max = "10m",
+     .help = "After SIGTERM, how long calls under way may take to finish."},
+    {"reply_max", CONFIG_SIZE, AT(worker, reply_bytes_max), .standard = "1MiB", .min = "1KiB",
+     .max = "64MiB", .help = "The largest answer of a destination that is read."},
+    {"restore_wait", CONFIG_DURATION, AT(worker, restore_wait_ms), .standard = "10s",
+     .min = "100ms", .max = "10m",
+     .help = "How long another worker that restores Redis is believed to be alive."},
+};
+
+static const struct config_row retry_rows[] = {
+    {"base", CONFIG_DURATION, AT(retry, base_ms), .standard = "500ms", .min = "1ms", .max = "1h",
+     .help = "The longest wait before the first retry; doubles with each."},
+    {"cap", CONFIG_DURATION, AT(retry, cap_ms), .standard = "1m", .min = "1ms", .max = "24h",
+     .help = "No wait is longer."},
+    {"give_up_after", CONFIG_DURATION, AT(retry, give_up_after_ms), .standard = "24h", .min = "1s",
+     .max = "8760h",
+     .help = "Then the item is a dead letter. Stands still while the breaker is open."},
+};
+
+static const struct config_row breaker_rows[] = {
+    {"failures", CONFIG_WHOLE, AT(breaker, failures), .standard = "5", .min = "1", .max = "1000",
+     .help = "Failures in a row that open a destination's breaker."},
+    {"open", CONFIG_DURATION, AT(breaker, open_ms), .standard = "5s", .min = "10ms", .max = "1h",
+     .help = "How long it stays open before the first probe; doubles with each."},
+    {"open_max", CONFIG_DURATION, AT(breaker, open_max_ms), .standard = "1m", .min = "10ms",
+     .max = "24h", .help = "It is never open for longer without a probe."},
+};
+
+static const struct config_row jira_rows[] = {
+    {"url", CONFIG_TEXT, AT(jira, url), .form = &form_url, .needed_for = CONFIG_FOR_WORKER,
+     .example = "https://example.atlassian.net",
+     .help = "The site. https, or http to this machine. The token is HEARBACK_JIRA_TOKEN."},
+    {"user", CONFIG_TEXT, AT(jira, user), .needed_for = CONFIG_FOR_WORKER,
+     .example = "hearback@example.com", .help = "The e-mail address of the API token's owner."},
+    {"project", CONFIG_TEXT, AT(jira, project), .form = &form_project,
+     .needed_for = CONFIG_FOR_WORKER, .example = "RES",
+     .help = "The key of the project that tickets are filed in."},
+    {"issue_type", CONFIG_TEXT, AT(jira, issue_type), .standard = "Task",
+     .help = "The name of the type that tickets get."},
+    {"timeout", CONFIG_DURATION, AT(jira, timeout_ms), .standard = "15s", .min = "100ms",
+     .max = "2m", .help = "What an unanswered call did is unknown after this long."},
+    {"settle", CONFIG_DURATION, AT(jira, settle_ms), .standard = "1m", .min = "0s", .max = "30m",
+     .help = "How long Jira's search may lag behind a write. Only a search later than that "
+             "proves that there is no ticket."},
+};
+
+static const struct config_row rules_rows[] = {
+    {"quality_min", CONFIG_REAL, AT(rules, quality_min), .standard = "3", .min = "0", .max = "5",
+     .help = "Interviews of lower quality are left out."},
+    {"sentiment_file", CONFIG_REAL, AT(rules, sentiment_file), .standard = "-0.4", .min = "-1",
+     .max = "1", .help = "A theme with this sentiment or a worse one is filed."},
+    {"volume_file", CONFIG_WHOLE, AT(rules, volume_file), .standard = "3", .min = "1",
+     .max = "1000000", .help = "A theme heard in this many interviews is filed."},
+    {"sentiment_win", CONFIG_REAL, AT(rules, sentiment_win), .standard = "0.3", .min = "-1",
+     .max = "1", .help = "A theme with this sentiment or a better one is a win, not a ticket."},
+};
+
+#define ROWS(rows_) .rows = (rows_), .row_count = COUNT_OF(rows_)
+
+static const struct config_section sections[] = {
+    {"log", "What is written to stderr.", offsetof(struct config, log), ROWS(log_rows)},
+    {"kafka", "Where every event and every promise is kept.", offsetof(struct config, kafka),
+     ROWS(kafka_rows)},
+    {"redis", "The workers' view of what happened. The door needs none.",
+     offsetof(struct config, redis), ROWS(redis_rows)},
+    {"ingest", "The door: hearback-ingest.", offsetof(struct config, ingest), ROWS(ingest_rows)},
+    {"sources",
+     "Who may knock. Each entry NAME is served at /hooks/NAME; its secret is "
+     "HEARBACK_SOURCE_NAME_SECRET, capitals, with _ for -.",
+     offsetof(struct config, sources), .each = sizeof(struct config_source),
+     .needed_for = CONFIG_FOR_INGEST, .rows = config_source_rows, .row_count = CONFIG_SOURCE_ROWS},
+    {"worker", "Every worker: hearback-worker.", offsetof(struct config, worker),
+     ROWS(worker_rows)},
+    {"retry", "How often and how long an item is tried.", offsetof(struct config, retry),
+     ROWS(retry_rows)},
+    {"breaker", "When a failing destination is left alone.", offsetof(struct config, breaker),
+     ROWS(breaker_rows)},
+    {"jira", "Where tickets are filed.", offsetof(struct config, jira), ROWS(jira_rows)},
+    {"rules", "Which themes become tickets.", offsetof(struct config, rules), .in_digest = true,
+     ROWS(rules_rows)},
+    {"fields",
+     "Where each field of an interview may stand: JSON pointers, the first that names something "
+     "wins. Those of theme_* and quote_* start at the theme and the quote.",
+     offsetof(struct config, fields), .in_digest = true, .rows = config_field_rows,
+     .row_count = CONFIG_FIELD_ROWS},
+};
+
+static const struct config_secret secrets[] = {
+    {"redis", "HEARBACK_REDIS_PASSWORD", AT(redis, password),
+     CONFIG_FOR_WORKER | CONFIG_FOR_CONSOLE, 0, "the password of Redis, when it wants one"},
+    {"sources", "SECRET", AT(source, secret), CONFIG_FOR_INGEST, CONFIG_FOR_INGEST,
+     "what the sender signs with"},
+    {"sources", "OLD_SECRET", AT(source, old_secret), CONFIG_FOR_INGEST, 0,
+     "the secret before, accepted too while it is changed"},
+    {"jira", "HEARBACK_JIRA_TOKEN", AT(jira, token), CONFIG_FOR_WORKER | CONFIG_FOR_CONSOLE,
+     CONFIG_FOR_WORKER, "the API token of jira.user"},
+};
+
+const struct config_section *config_sections(size_t *count)
+{
+    *count = COUNT_OF(sections);
+    return sections;
+}
+
+const struct config_section *config_section_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(sections); i++) {
+        if (strcmp(sections[i].name, name) == 0) {
+            return &sections[i];
+        }
+    }
+    return NULL;
+}
+
+const struct config_secret *config_secrets(size_t *count)
+{
+    *count = COUNT_OF(secrets);
+    return secrets;
+}
+
+const struct config_row *config_row_of(const struct config_section *section, const char *key)
+{
+    for (size_t i = 0; i < section->row_count; i++) {
+        if (strcmp(section->rows[i].key, key) == 0) {
+            return &section->rows[i];
+        }
+    }
+    return NULL;
+}
+
+void config_variable(const struct config_secret *secret, const char *source, struct buf *out)
+{
+    if (source == NULL) {
+        buf_add_text(out, secret->variable);
+        return;
+    }
+    buf_add_text(out, "HEARBACK_SOURCE_");
+    for (const char *c = source; *c != 0; c++) {
+        bool small = *c >= 'a' && *c <= 'z';
+        buf_add_char(out, *c == '-' ? '_' : small ? (char)(*c - ('a' - 'A')) : *c);
+    }
+    buf_add_char(out, '_');
+    buf_add_text(out, secret->variable);
+}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The bridge between hiredis and the loop. hiredis calls back while it reads;
+ * here a callback only copies the reply behind the others, and redis_turn hands
+ * them out. The context may be freed by hiredis itself after any call to it, so
+ * it is looked up again each time. One thread.
+ */
+#include "common/redis.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/own.h"
+
+#include <errno.h>
+#include <hiredis/async.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define REDIS_RECONNECT_MIN_MS 50
+#define REDIS_RECONNECT_MAX_MS 2000
+#define REDIS_REPLY_BYTES_MAX  (64u << 20)
+#define REDIS_REPLY_DEPTH_MAX  8
+#define REDIS_IDLE_TURN_MS     1000
+
+struct redis_command {
+    struct redis_command *next;
+    redis_answered answered;
+    void *self;
+    int64_t sent_ms;
+    bool replied;
+    struct arena arena;
+    struct redis_reply reply;
+};
+
+struct redis {
+    const struct config_redis *config;
+    const struct clock *clock;
+    int epoll_fd;
+    uint64_t epoll_tag;
+    struct redis_hooks hooks;
+    redisAsyncContext *context; /* hiredis owns it and may free it */
+    bool connected;
+    bool password_sent;
+    bool was_lost; /* the lost hook is owed */
+    bool said_away;
+    int fd; /* registered with epoll, -1 when none */
+    uint32_t wanted;
+    int64_t connect_at_ms;
+    int64_t connect_started_ms;
+    int64_t reconnect_ms;
+    struct redis_command *oldest; /* in the order sent, replied or not */
+    struct redis_command **newest;
+    size_t in_flight;
+};
+
+/* ---- what hiredis tells us --------------------------------------------------------------- */
+
+static void want(struct redis *redis, uint32_t events)
+{
+    if (redis->fd < 0 || redis->wanted == events) {
+        return;
+    }
+    struct epoll_event event = {.events = events, .data.u64 = redis->epoll_tag};
+    CHECK(epoll_ctl(redis->epoll_fd, EPOLL_CTL_MOD, redis->fd, &event) == 0);
+    redis->wanted = events;
+}
+
+static void hook_add_read(void *self)
+{
+    struct redis *redis = self;
+    want(redis, redis->wanted | EPOLLIN);
+}
+
+static void hook_del_read(void *self)
+{
+    struct redis *redis = self;
+    want(redis, redis->wanted & ~(uint32_t)EPOLLIN);
+}
+
+static void hook_add_write(void *self)
+{
+    struct redis *redis = self;
+    want(redis, redis->wanted | EPOLLOUT);
+}
+
+static void hook_del_write(void *self)
+{
+    struct redis *redis = self;
+    want(redis, redis->wanted & ~(uint32_t)EPOLLOUT);
+}
+
+static void hook_cleanup(void *self)
+{
+    struct redis *redis = self;
+    if (redis->fd >= 0) {
+        (void)epoll_ctl(redis->epoll_fd, EPOLL_CTL_DEL, redis->fd, NULL);
+        redis->fd = -1;
+    }
+}
+
+static void plan_reconnect(struct redis *redis)
+{
+    redis->context = NULL;
+    redis->was_lost = redis->was_lost || redis->connected;
+    redis->connected = false;
+    redis->connect_at_ms = clock_mono_ms(redis->clock) + redis->reconnect_ms;
+    redis->reconnect_ms = redis->reconnect_ms * 2 > REDIS_RECONNECT_MAX_MS
+                              ? REDIS_RECONNECT_MAX_MS
+                              : redis->reconnect_ms * 2;
+}
+
+static void say_away(struct redis *redis, const char *why)
+{
+    if (!redis->said_away) {
+        LOG(LOG_WARN, "redis_away", L_TEXT("address", redis->config->address), L_TEXT("found", why),
+            L_TEXT("expected", "a Redis that answers; trying again until it does"));
+    }
+    redis->said_away = true;
+}
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+    struct redis *redis = context->data;
+    if (status != REDIS_OK) {
+        say_away(redis, context->errstr);
+        plan_reconnect(redis); /* hiredis frees the context behind this callback */
+        return;
+    }
+    redis->connected = true;
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+    struct redis *redis = context->data;
+    say_away(redis, status == REDIS_OK ? "disconnected" : context->errstr);
+    plan_reconnect(redis);
+}
+
+/* ---- replies ----------------------------------------------------------------------------- */
+
+static bool copy_reply(struct arena *arena, const redisReply *from, struct redis_reply *to,
+                       int depth)
+{
+    *to = (struct redis_reply){.kind = REDIS_NIL};
+    switch (from->type) {
+    case REDIS_REPLY_INTEGER:
+        *to = (struct redis_reply){.kind = REDIS_INT, .number = from->integer};
+        return true;
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+    case REDIS_REPLY_ERROR:
+        to->kind = from->type == REDIS_REPLY_ERROR ? REDIS_ERROR : REDIS_TEXT;
+        to->text = arena_copy(arena, span_of(from->str, (size_t)from->len));
+        return to->text.at != NULL;
+    case REDIS_REPLY_ARRAY:
+        if (depth == 0) {
+            return false;
+        }
+        to->kind = REDIS_LIST;
+        to->count = from->elements;
+        to->list = arena_alloc(arena, sizeof(*to->list) * (from->elements + 1));
+        for (size_t i = 0; to->list != NULL && i < from->elements; i++) {
+            if (!copy_reply(arena, from->element[i], &to->list[i], depth - 1)) {
+                return false;
+            }
+        }
+        return to->list != NULL;
+    default:
+        return true;
+    }
+}
+
+/* hiredis's callback: copies, nothing else. */
+static void on_reply(redisAsyncContext *context, void *reply, void *self)
+{
+    (void)context;
+    struct redis_command *command = self;
+    if (reply == NULL ||
+        !copy_reply(&command->arena, reply, &command->reply, REDIS_REPLY_DEPTH_MAX)) {
+        command->reply = (struct redis_reply){.kind = REDIS_LOST};
+    }
+    command->replied = true;
+}
+
+bool redis_copy(struct arena *arena, const struct redis_reply *from, struct redis_reply *to)
+{
+    *to = *from;
+    if (from->text.at != NULL) {
+        to->text = arena_copy(arena, from->text);
+    }
+    if (from->kind == REDIS_LIST) {
+        to->list = arena_alloc(arena, sizeof(*to->list) * (from->count + 1));
+        for (size_t i = 0; to->list != NULL && i < from->count; i++) {
+            if (!redis_copy(arena, &from->list[i], &to->list[i])) {
+                return false;
+            }
+        }
+        return to->list != NULL;
+    }
+    return from->text.at == NULL || to->text.at != NULL;
+}
+
+const struct redis_reply *redis_element(const struct redis_reply *reply, size_t index)
+{
+    static const struct redis_reply nil = {.kind = REDIS_NIL};
+    return reply->kind == REDIS_LIST && index < reply->count ? &reply->list[index] : &nil;
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+struct redis *redis_new(const struct config_redis *config, const struct clock *clock, int epoll_fd,
+                        uint64_t epoll_tag, struct redis_hooks hooks)
+{
+    struct redis *redis = mem_must_alloc(sizeof(*redis));
+    *redis = (struct redis){.config = config,
+                            .clock = clock,
+                            .epoll_fd = epoll_fd,
+                            .epoll_tag = epoll_tag,
+                            .hooks = hooks,
+                            .fd = -1,
+                            .reconnect_ms = REDIS_RECONNECT_MIN_MS};
+    redis->newest = &redis->oldest;
+    return redis;
+}
+
+static void drop_connection(struct redis *redis)
+{
+    redisAsyncContext *context = TAKE(redis->context);
+    if (context == NULL) {
+        return;
+    }
+    int64_t planned = redis->connect_at_ms;
+    redisAsyncFree(
+        context); /* answers what is in flight with NULL; tells on_disconnect if connected */
+    if (redis->connect_at_ms == planned) {
+        plan_reconnect(redis);
+    }
+}
+
+static void free_command(struct redis_command *command)
+{
+    arena_close(&command->arena);
+    mem_free(command);
+}
+
+void redis_free(struct redis **at)
+{
+    struct redis *redis = TAKE(*at);
+    if (redis == NULL) {
+        return;
+    }
+    drop_connection(redis);
+    while (redis->oldest != NULL) {
+        struct redis_command *command = redis->oldest;
+        redis->oldest = command->next;
+        free_command(command);
+    }
+    mem_free(redis);
+}
+
+static redisAsyncContext *open_context(const char *address)
+{
+    if (address[0] == '/') {
+        return redisAsyncConnectUnix(address);
+    }
+    char host[256];
+    uint16_t port = 0;
+    if (failed(config_address(address, host, sizeof(host), &port))) {
+        return NULL;
+    }
+    return redisAsyncConnect(host, port);
+}
+
+static void send_password(struct redis *redis)
+{
+    if (secret_is_set(&redis->config->password)) {
+        span password = secret_reveal(&redis->config->password);
+        const char *argv[] = {"AUTH", (const char *)password.at};
+        size_t lens[] = {4, password.len};
+        (void)redisAsyncCommandArgv(redis->context, NULL, NULL, 2, argv, lens);
+    }
+}
+
+static void start_connect(struct redis *redis)
+{
+    redisAsyncContext *context = open_context(redis->config->address);
+    redis->connect_started_ms = clock_mono_ms(redis->clock);
+    if (context == NULL || context->err != 0) {
+        say_away(redis, context == NULL ? "no connection could be made" : context->errstr);
+        if (context != NULL) {
+            redisAsyncFree(context);
+        }
+        plan_reconnect(redis);
+        return;
+    }
+    struct epoll_event event = {.events = 0, .data.u64 = redis->epoll_tag};
+    redis->fd = context->c.fd;
+    redis->wanted = 0;
+    CHECK(epoll_ctl(redis->epoll_fd, EPOLL_CTL_ADD, redis->fd, &event) == 0);
+    context->data = redis;
+    context->ev.data = redis;
+    context->ev.addRead = hook_add_read;
+    context->ev.delRead = hook_del_read;
+    context->ev.addWrite = hook_add_write;
+    context->ev.delWrite = hook_del_write;
+    context->ev.cleanup = hook_cleanup;
+    redis->context = context;
+    redis->password_sent = false;
+    (void)redisAsyncSetConnectCallback(context, on_connect);
+    (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
+}
+
+void redis_send(struct redis *redis, const span *args, size_t count, redis_answered answered,
+                void *self)
+{
+    CHECK(count > 0 && count <= REDIS_ARGS_MAX);
+    struct redis_command *command = mem_must_alloc(sizeof(*command));
+    command->answered = answered;
+    command->self = self;
+    command->sent_ms = clock_mono_ms(redis->clock);
+    arena_init(&command->arena, REDIS_REPLY_BYTES_MAX);
+    *redis->newest = command;
+    redis->newest = &command->next;
+    redis->in_flight++;
+    const char *argv[REDIS_ARGS_MAX];
+    size_t lens[REDIS_ARGS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        argv[i] = args[i].len == 0 ? "" : (const char *)args[i].at;
+        lens[i] = args[i].len;
+    }
+    if (!redis->connected || redisAsyncCommandArgv(redis->context, on_reply, command, (int)count,
+                                                   argv, lens) != REDIS_OK) {
+        command->replied = true; /* reply.kind is REDIS_LOST, the zero value */
+    }
+}
+
+void redis_ready(struct redis *redis, bool readable, bool writable)
+{
+    /* hiredis reads 16 KiB a call, and any call may free the context. */
+    while (readable && redis->context != NULL) {
+        int waiting = 0;
+        int fd = redis->context->c.fd;
+        redisAsyncHandleRead(redis->context);
+        if (redis->context == NULL || ioctl(fd, FIONREAD, &waiting) != 0 || waiting <= 0) {
+            break;
+        }
+    }
+    if (writable && redis->context != NULL) {
+        redisAsyncHandleWrite(redis->context);
+    }
+}
+
+static void hand_out(struct redis *redis)
+{
+    while (redis->oldest != NULL && redis->oldest->replied) {
+        struct redis_command *command = redis->oldest;
+        redis->oldest = command->next;
+        if (redis->oldest == NULL) {
+            redis->newest = &redis->oldest;
+        }
+        redis->in_flight--;
+        if (command->answered != NULL) {
+            command->answered(command->self, &command->reply);
+        }
+        free_command(command);
+    }
+}
+
+/* A Redis that accepts and says nothing: everything in flight becomes unknown. */
+static void watch_silence(struct redis *redis)
+{
+    int64_t now = clock_mono_ms(redis->clock);
+    int64_t limit = redis->config->timeout_ms;
+    bool connecting = redis->context != NULL && !redis->connected;
+    if (connecting && now - redis->connect_started_ms > limit) {
+        say_away(redis, "no connection within redis.timeout");
+        drop_connection(redis);
+    }
+    if (redis->connected && redis->oldest != NULL && !redis->oldest->replied &&
+        now - redis->oldest->sent_ms > limit) {
+        say_away(redis, "no answer within redis.timeout");
+        drop_connection(redis);
+    }
+}
+
+int64_t redis_turn(struct redis *redis)
+{
+    int64_t now = clock_mono_ms(redis->clock);
+    if (redis->context == NULL && now >= redis->connect_at_ms) {
+        start_connect(redis);
+    }
+    watch_silence(redis);
+    hand_out(redis);
+    if (redis->was_lost) {
+        redis->was_lost = false;
+        redis->hooks.lost(redis->hooks.self);
+    }
+    if (redis->connected && !redis->password_sent) {
+        redis->password_sent = true;
+        redis->said_away = false;
+        redis->reconnect_ms = REDIS_RECONNECT_MIN_MS;
+        LOG(LOG_INFO, "redis_connected", L_TEXT("address", redis->config->address));
+        send_password(redis);
+        redis->hooks.connected(redis->hooks.self);
+    }
+    hand_out(redis);
+    if (redis->context == NULL) {
+        int64_t left = redis->connect_at_ms - clock_mono_ms(redis->clock);
+        return left < 0 ? 0 : left;
+    }
+    return redis->oldest != NULL || !redis->connected ? redis->config->timeout_ms / 4 + 1
+                                                      : REDIS_IDLE_TURN_MS;
+}
+
+bool redis_connected(const struct redis *redis)
+{
+    return redis->connected;
+}
+
+size_t redis_in_flight(const struct redis *redis)
+{
+    return redis->in_flight;
+}
