@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whether a destination may be called. Closed until it fails so many times in a
+ * row, or is at fault as such (a login that does not work); then open, with one
+ * call as a probe after a while that doubles; the probe's success closes it.
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_BREAKER_H
+#define HEARBACK_CONSUMER_ENGINE_BREAKER_H
+
+#include "common/config.h"
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_PROBING };
+
+struct breaker {
+    const struct config_breaker *config;
+    enum breaker_state state;
+    int64_t failures;
+    int64_t open_ms; /* how long it opens next time */
+    int64_t probe_at_ms;
+};
+
+void breaker_init(struct breaker *breaker, const struct config_breaker *config);
+/* May a call start now? `*probe`: it is the one that decides. */
+bool breaker_admits(struct breaker *breaker, int64_t now_ms, bool *probe);
+/* Milliseconds until it may be asked again; 0: now; -1: when the probe is back. */
+int64_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ms);
+/* The outcome of a call that was admitted. True when the state changed. While a probe is out, the
+ * outcome of calls sent before it changes nothing. */
+bool breaker_success(struct breaker *breaker, bool probe);
+bool breaker_failure(struct breaker *breaker, bool probe, bool at_fault, int64_t now_ms);
+/* The admitted call was never made. */
+void breaker_unused(struct breaker *breaker, bool probe);
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * curl's multi interface behind one epoll. curl says which sockets and which
+ * time-out it wants; its callbacks here only note that. Handles are used again.
+ * One thread.
+ */
+#include "consumer/engine/calls.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#define CALLS_CONNECT_MS    5000
+#define CALLS_URL_MAX       8192
+#define CALLS_HEADER_BYTES  16384
+#define CALLS_WAIT_FOR_EVER (-1)
+
+struct calls {
+    CURLM *multi;
+    int epoll_fd;
+    uint32_t tag;
+    int64_t curl_due_ms; /* -1: curl wants no time-out */
+    bool curl_due_new;   /* relative to the next turn's now */
+    long curl_wait_ms;
+    struct transfer *finished;
+    struct transfer **finished_last;
+    CURL **spare; /* handles to be used again */
+    size_t spare_count;
+    size_t spare_max;
+    size_t out;
+};
+
+/* ---- curl's wishes ----------------------------------------------------------------------- */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *known)
+{
+    (void)easy;
+    struct calls *calls = self;
+    struct epoll_event event = {.data.u64 = (uint64_t)calls->tag << 32 | (uint32_t)fd};
+    if (what == CURL_POLL_REMOVE) {
+        (void)epoll_ctl(calls->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        (void)curl_multi_assign(calls->multi, fd, NULL);
+        return 0;
+    }
+    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) {
+        event.events |= EPOLLIN;
+    }
+    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) {
+        event.events |= EPOLLOUT;
+    }
+    int op = known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    CHECK(epoll_ctl(calls->epoll_fd, op, fd, &event) == 0);
+    (void)curl_multi_assign(calls->multi, fd, calls);
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long wait_ms, void *self)
+{
+    (void)multi;
+    struct calls *calls = self;
+    calls->curl_due_new = true;
+    calls->curl_wait_ms = wait_ms;
+    return 0;
+}
+
+/* ---- one transfer ------------------------------------------------------------------------ */
+
+void transfer_init(struct transfer *transfer, int64_t reply_bytes_max)
+{
+    *transfer = (struct transfer){0};
+    buf_init(&transfer->reply_body, (size_t)reply_bytes_max);
+    arena_init(&transfer->arena, CALLS_HEADER_BYTES);
+}
+
+void transfer_close(struct transfer *transfer)
+{
+    buf_close(&transfer->reply_body);
+    arena_close(&transfer->arena);
+    transfer->header_count = 0;
+}
+
+static size_t on_send(char *to, size_t size, size_t count, void *self)
+{
+    struct transfer *t = self;
+    size_t room = size * count;
+    size_t left = t->body.len - t->body_sent;
+    size_t step = left < room ? left : room;
+    if (step > 0) {
+        memcpy(to, t->body.at + t->body_sent, step);
+    }
+    t->body_sent += step;
+    return step;
+}
+
+static size_t on_body(char *at, size_t size, size_t count, void *self)
+{
+    struct transfer *t = self;
+    buf_add(&t->reply_body, span_of(at, size * count));
+    return t->reply_body.broken ? 0 : size * count; /* 0: curl ends it with a write error */
+}
+
+static size_t on_header(char *at, size_t size, size_t count, void *self)
+{
+    struct transfer *t = self;
+    span line = span_trim(span_of(at, size * count));
+    if (span_starts(line, "HTTP/")) {
+        t->header_count = 0; /* what came before was an interim answer */
+        return size * count;
+    }
+    const uint8_t *colon = line.len == 0 ? NULL : memchr(line.at, ':', line.len);
+    if (colon != NULL && t->header_count < CALLS_HEADERS_MAX) {
+        size_t name_len = (size_t)(colon - line.at);
+        span name = arena_copy(&t->arena, span_of(line.at, name_len));
+        span value = arena_copy(&t->arena, span_trim(span_of(colon + 1, line.len - name_len - 1)));
+        if (name.at != NULL && value.at != NULL) {
+            t->headers[t->header_count++] = (struct reply_header){.name = name, .value = value};
+        }
+    }
+    return size * count;
+}
+
+span reply_header(const struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->header_count; i++) {
+        if (span_is_nocase(reply->headers[i].name, name)) {
+            return reply->headers[i].value;
+        }
+    }
+    return SPAN_NONE;
+}
+
+#define SET(option, value) CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK)
+
+static void set_common(CURL *easy, struct transfer *t)
+{
+    const struct destination_settings *settings = &t->to->settings;
+    SET(CURLOPT_PRIVATE, t);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_TIMEOUT_MS, (long)settings->timeout_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS,
+        (long)(settings->timeout_ms < CALLS_CONNECT_MS ? settings->timeout_ms : CALLS_CONNECT_MS));
+    SET(CURLOPT_HTTPHEADER, t->to->headers);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, t);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, t);
+    SET(CURLOPT_USERAGENT, "Hearback");
+}
+
+static void set_request(CURL *easy, struct transfer *t)
+{
+    struct buf url;
+    buf_init(&url, CALLS_URL_MAX);
+    buf_add_text(&url, t->to->settings.base_url);
+    buf_add(&url, t->path);
+    CHECK(!url.broken); /* both parts are bounded */
+    SET(CURLOPT_URL, buf_text(&url));
+    buf_close(&url);
+    bool with_body = strcmp(t->method, "GET") != 0 && strcmp(t->method, "DELETE") != 0;
+    if (with_body) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_READFUNCTION, on_send); /* and no SEEKFUNCTION: it cannot be sent twice */
+        SET(CURLOPT_READDATA, t);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.len);
+    } else {
+        SET(CURLOPT_HTTPGET, 1L);
+    }
+    SET(CURLOPT_CUSTOMREQUEST, t->method);
+}
+
+static void finish(struct calls *calls, struct transfer *t)
+{
+    t->next = NULL;
+    *calls->finished_last = t;
+    calls->finished_last = &t->next;
+}
+
+static void start(void *self, struct transfer *t)
+{
+    struct calls *calls = self;
+    CURL *easy = calls->spare_count > 0 ? calls->spare[--calls->spare_count] : curl_easy_init();
+    CHECK(easy != NULL);
+    t->easy = easy;
+    t->body_sent = 0;
+    set_common(easy, t);
+    set_request(easy, t);
+    calls->out++;
+    CHECK(curl_multi_add_handle(calls->multi, easy) == CURLM_OK);
+}
+
+static void abort_call(void *self, struct transfer *t)
+{
+    struct calls *calls = self;
+    CHECK(t->easy != NULL);
+    (void)curl_multi_remove_handle(calls->multi, t->easy);
+    curl_easy_cleanup(TAKE(t->easy));
+    calls->out--;
+}
+
+struct caller calls_interface(struct calls *calls)
+{
+    return (struct caller){.start = start, .abort = abort_call, .self = calls};
+}
+
+/* ---- the multi handle -------------------------------------------------------------------- */
+
+struct err calls_new(int epoll_fd, uint32_t tag, int64_t calls_max, struct calls **out)
+{
+    struct calls *calls = mem_must_alloc(sizeof(*calls));
+    calls->multi = curl_multi_init();
+    if (calls->multi == NULL) {
+        mem_free(calls);
+        FAIL(ERR_FATAL, 0, "curl cannot be started");
+    }
+    calls->epoll_fd = epoll_fd;
+    calls->tag = tag;
+    calls->curl_due_ms = CALLS_WAIT_FOR_EVER;
+    calls->finished_last = &calls->finished;
+    calls->spare_max = (size_t)calls_max;
+    calls->spare = mem_must_array(calls->spare_max + 1, sizeof(CURL *));
+    (void)curl_multi_setopt(calls->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    (void)curl_multi_setopt(calls->multi, CURLMOPT_SOCKETDATA, calls);
+    (void)curl_multi_setopt(calls->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    (void)curl_multi_setopt(calls->multi, CURLMOPT_TIMERDATA, calls);
+    (void)curl_multi_setopt(calls->multi, CURLMOPT_MAXCONNECTS, (long)calls_max * 2);
+    *out = calls;
+    return NO_ERROR;
+}
+
+void calls_free(struct calls **at)
+{
+    struct calls *calls = TAKE(*at);
+    if (calls == NULL) {
+        return;
+    }
+    CHECK(calls->out == 0);
+    for (size_t i = 0; i < calls->spare_count; i++) {
+        curl_easy_cleanup(calls->spare[i]);
+    }
+    (void)curl_multi_cleanup(calls->multi);
+    mem_free(calls->spare);
+    mem_free(calls);
+}
+
+void calls_ready(struct calls *calls, int fd, uint32_t events)
+{
+    int mask = 0;
+    int running = 0;
+    mask |= (events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0;
+    mask |= (events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
+    mask |= (events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0;
+    (void)curl_multi_socket_action(calls->multi, fd, mask, &running);
+}
+
+static void read_outcome(struct transfer *t, CURL *easy, CURLcode code)
+{
+    long status = 0;
+    curl_off_t sent_at = 0;
+    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
+    t->transport = (int)code;
+    t->status = code == CURLE_OK ? (int)status : 0;
+    t->reached = sent_at > 0 || t->body_sent > 0;
+}
+
+static void collect(struct calls *calls)
+{
+    CURLMsg *message = NULL;
+    int left = 0;
+    while ((message = curl_multi_info_read(calls->multi, &left)) != NULL) {
+        CURL *easy = message->easy_handle;
+        CURLcode code = message->data.result;
+        char *private = NULL;
+        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+        struct transfer *t = (struct transfer *)(void *)private;
+        CHECK(t != NULL && t->easy == easy);
+        read_outcome(t, easy, code);
+        (void)curl_multi_remove_handle(calls->multi, easy);
+        t->easy = NULL;
+        if (calls->spare_count < calls->spare_max) {
+            calls->spare[calls->spare_count++] = easy;
+        } else {
+            curl_easy_cleanup(easy);
+        }
+        finish(calls, t);
+    }
+}
+
+int64_t calls_turn(struct calls *calls, int64_t now_ms)
+{
+    int running = 0;
+    if (calls->curl_due_new) {
+        calls->curl_due_new = false;
+        calls->curl_due_ms =
+            calls->curl_wait_ms < 0 ? CALLS_WAIT_FOR_EVER : now_ms + calls->curl_wait_ms;
+    }
+    if (calls->curl_due_ms != CALLS_WAIT_FOR_EVER && calls->curl_due_ms <= now_ms) {
+        calls->curl_due_ms = CALLS_WAIT_FOR_EVER;
+        (void)curl_multi_socket_action(calls->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    collect(calls);
+    struct transfer *t = TAKE(calls->finished);
+    calls->finished_last = &calls->finished;
+    while (t != NULL) {
+        struct transfer *next = t->next;
+        calls->out--;
+        t->done(t->self, t);
+        t = next;
+    }
+    if (calls->curl_due_new) {
+        return calls->curl_wait_ms;
+    }
+    return calls->curl_due_ms == CALLS_WAIT_FOR_EVER ? -1 : calls->curl_due_ms - now_ms;
+}
+
+/* ---- destinations ------------------------------------------------------------------------ */
+
+struct err destination_open(struct destination *to, const struct destination_kind *kind,
+                            const struct config *config)
+{
+    *to = (struct destination){.kind = kind, .calls_max = config->worker.calls_max};
+    to->waiting_last = &to->waiting;
+    breaker_init(&to->breaker, &config->breaker);
+    TRY(kind->open(config, &to->settings));
+    struct buf line;
+    buf_init(&line, 16384);
+    buf_add_text(&line, "Authorization: ");
+    buf_add(&line, secret_reveal(&to->settings.authorization));
+    to->headers = curl_slist_append(NULL, buf_text(&line));
+    OPENSSL_cleanse(line.at, line.len);
+    buf_close(&line);
+    static const char *const fixed[] = {"Content-Type: application/json",
+                                        "Accept: application/json", "Expect:"};
+    for (size_t i = 0; to->headers != NULL && i < COUNT_OF(fixed); i++) {
+        (void)curl_slist_append(to->headers, fixed[i]);
+    }
+    if (to->headers == NULL) {
+        FAIL(ERR_FATAL, 0, "no memory for a destination's headers");
+    }
+    return NO_ERROR;
+}
+
+void destination_close(struct destination *to)
+{
+    for (struct curl_slist *line = to->headers; line != NULL; line = line->next) {
+        OPENSSL_cleanse(line->data, strlen(line->data));
+    }
+    curl_slist_free_all(TAKE(to->headers));
+    secret_close(&to->settings.authorization);
+}

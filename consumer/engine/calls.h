@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP calls to destinations, through curl's multi interface on the loop's own
+ * epoll. A request body goes out through a read callback that cannot rewind, so
+ * that libcurl never sends a POST twice on its own. Replies are bounded. What a
+ * call came to is told from calls_turn, never from inside a callback of curl.
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_CALLS_H
+#define HEARBACK_CONSUMER_ENGINE_CALLS_H
+
+#include "consumer/engine/breaker.h"
+#include "consumer/engine/timers.h"
+#include "consumer/worker.h"
+
+#define CALLS_HEADERS_MAX 64
+
+struct curl_slist;
+struct work;
+
+/* A vendor as the engine sees it. */
+struct destination {
+    const struct destination_kind *kind;
+    struct destination_settings settings;
+    struct curl_slist *headers;
+    struct breaker breaker;
+    struct timer probe;
+    int64_t calls_out;
+    int64_t calls_max;
+    struct work *waiting; /* for a slot, in order */
+    struct work **waiting_last;
+    struct metric *open; /* gauge: the breaker */
+};
+
+struct transfer {
+    /* The request; spans and method live until done is called. */
+    struct destination *to;
+    const char *method;
+    span path;
+    span body;
+    void (*done)(void *self, struct transfer *transfer);
+    void *self;
+
+    /* What came of it; lives until transfer_close. */
+    int transport; /* CURLcode */
+    bool reached;  /* the connection stood: the request may have been seen */
+    int status;
+    struct buf reply_body;
+    struct arena arena; /* of the headers */
+    struct reply_header headers[CALLS_HEADERS_MAX];
+    size_t header_count;
+
+    /* Private to calls.c. */
+    struct transfer *next;
+    void *easy;
+    size_t body_sent;
+};
+
+/* Who makes calls: curl here, a model in the simulation. */
+struct caller {
+    void (*start)(void *self, struct transfer *transfer);
+    void (*abort)(void *self, struct transfer *transfer); /* done is not called any more */
+    void *self;
+};
+
+struct calls;
+
+/* `tag` marks its descriptors in the epoll set: data.u64 is tag << 32 | descriptor. */
+MUST_USE struct err calls_new(int epoll_fd, uint32_t tag, int64_t calls_max, struct calls **out);
+void calls_free(struct calls **at); /* every call has ended or was aborted */
+struct caller calls_interface(struct calls *calls);
+
+void calls_ready(struct calls *calls, int fd, uint32_t events);
+/* Serves curl's time-outs and tells of finished calls. Returns milliseconds until it wants to be
+ * called again, -1 when it does not. */
+int64_t calls_turn(struct calls *calls, int64_t now_ms);
+
+void transfer_init(struct transfer *transfer, int64_t reply_bytes_max);
+void transfer_close(struct transfer *transfer);
+
+/* Opens each destination the worker's stages name, once. The caller closes them in any case. */
+MUST_USE struct err destination_open(struct destination *to, const struct destination_kind *kind,
+                                     const struct config *config);
+void destination_close(struct destination *to);
+
+#endif

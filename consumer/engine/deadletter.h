@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The dead letter of a record that yields no items at all. (An item's dead
+ * letter is a phase of the stage driver.)
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_DEADLETTER_H
+#define HEARBACK_CONSUMER_ENGINE_DEADLETTER_H
+
+#include "consumer/engine/outbox.h"
+#include "consumer/worker.h"
+
+/* Appends it; `acked` is called as for outbox.send. Texts are copied. */
+void deadletter_record(struct outbox outbox, const struct worker *worker,
+                       const struct record *record, const char *reason, const char *detail,
+                       void (*acked)(void *owner, bool durable), void *owner);
+
+#endif

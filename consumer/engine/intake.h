@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From Kafka to items: consumes, passes over what was seen, keeps a window of
+ * open offsets a partition, makes items from each record's cursor as there is
+ * room, and stores the lowest unsettled offset. Rebalances come in here.
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_INTAKE_H
+#define HEARBACK_CONSUMER_ENGINE_INTAKE_H
+
+#include "consumer/engine/seen.h"
+#include "consumer/engine/stages.h"
+#include "consumer/engine/window.h"
+
+struct partition {
+    int32_t id;
+    bool assigned;
+    uint64_t generation;
+    struct window window;
+    int64_t stored;
+    struct seen seen;
+    bool dirty; /* something settled since offsets were stored */
+};
+
+struct intake;
+
+struct intake_parts {
+    const struct config *config;
+    const struct worker *worker;
+    const struct clock *clock;
+    struct redis *redis;
+    struct ledger *ledger;
+    struct stages *stages;
+    struct pool *pool;
+    struct outbox outbox;
+};
+
+MUST_USE struct err intake_new(struct intake_parts parts, struct intake **out, int *event_fd);
+/* Leaves the group (storing what is settled) and frees; no load is open any more, or `abandon`. */
+void intake_free(struct intake **at, bool abandon);
+
+/* The topic is there: join the group. */
+MUST_USE struct err intake_join(struct intake *intake);
+/* Consumes and makes items. ERR_FATAL: this consumer can go on no more. `*more`: call again. */
+MUST_USE struct err intake_turn(struct intake *intake, bool *more);
+/* Takes no more records; rebalances are still served. */
+void intake_stop(struct intake *intake);
+/* Once a turn, at its end. */
+void intake_store(struct intake *intake);
+
+/* For the stage driver's hooks. */
+void intake_settled(void *self, struct load *load);
+bool intake_wants(void *self, const struct load *load);
+/* True once after partitions went: what belonged to them is to be given back. */
+bool intake_shrank(struct intake *intake);
+size_t intake_loads(const struct intake *intake);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One operation after the other through its four steps. An operation is one
+ * allocation with an arena; it is in exactly one place at a time: with the
+ * outbox (lines that wait for the broker), with Redis, or in the list that waits
+ * for the epoch to be confirmed. One thread.
+ */
+#include "consumer/engine/ledger.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+
+#include <stdio.h>
+
+#define LEDGER_OP_BYTES_MAX    (64u << 20)
+#define LEDGER_FIELD_SEPARATOR '\x1f'
+
+enum op_step { OP_BEFORE, OP_SCRIPT, OP_CONFIRM, OP_AFTER };
+
+struct op {
+    struct op *next; /* in the list that waits for the epoch */
+    struct ledger *ledger;
+    struct ledger_request request; /* its spans live in the arena */
+    enum op_step step;
+    uint64_t view;
+    size_t acks; /* still owed by the broker */
+    bool refused;
+    bool sending; /* lines are being handed to the outbox: their answers wait */
+    struct redis_reply reply;
+    struct arena arena;
+};
+
+struct ledger {
+    struct redis *redis;
+    struct outbox outbox;
+    const struct clock *clock;
+    bool open;
+    struct buf epoch;
+    int64_t began_ms;
+    uint64_t view;
+    struct op *unconfirmed;
+    struct op **unconfirmed_last;
+    bool confirm_owed;
+    size_t in_flight;
+    void (*lost)(void *self);
+    void *lost_self;
+    struct metric *lines;
+    struct metric *scripts;
+    struct metric *redone;
+};
+
+struct ledger *ledger_new(struct redis *redis, struct outbox outbox, const struct clock *clock)
+{
+    struct ledger *ledger = mem_must_alloc(sizeof(*ledger));
+    ledger->redis = redis;
+    ledger->outbox = outbox;
+    ledger->clock = clock;
+    ledger->unconfirmed_last = &ledger->unconfirmed;
+    buf_init(&ledger->epoch, 4096);
+    ledger->lines = metric_counter("hearback_changelog_lines_total",
+                                   "Lines appended to the changelog and acknowledged.", NULL, NULL);
+    ledger->scripts = metric_counter("hearback_ledger_scripts_total",
+                                     "Scripts run on the view in Redis.", NULL, NULL);
+    ledger->redone = metric_counter(
+        "hearback_ledger_redone_total",
+        "Ledger operations that must be done again: Redis away, refused, or its view lost.", NULL,
+        NULL);
+    return ledger;
+}
+
+void ledger_free(struct ledger **at)
+{
+    struct ledger *ledger = TAKE(*at);
+    if (ledger != NULL) {
+        CHECK(ledger->in_flight == 0);
+        buf_close(&ledger->epoch);
+        mem_free(ledger);
+    }
+}
+
+bool ledger_is_open(const struct ledger *ledger)
+{
+    return ledger->open;
+}
+
+uint64_t ledger_view(const struct ledger *ledger)
+{
+    return ledger->view;
+}
+
+int64_t ledger_view_began_ms(const struct ledger *ledger)
+{
+    return ledger->began_ms;
+}
+
+size_t ledger_in_flight(const struct ledger *ledger)
+{
+    return ledger->in_flight;
+}
+
+void ledger_on_lost(struct ledger *ledger, void (*lost)(void *self), void *self)
+{
+    ledger->lost = lost;
+    ledger->lost_self = self;
+}
+
+void ledger_open(struct ledger *ledger, span epoch, int64_t began_ms)
+{
+    if (!span_equal(buf_span(&ledger->epoch), epoch)) {
+        ledger->view++;
+    }
+    buf_clear(&ledger->epoch);
+    buf_add(&ledger->epoch, epoch);
+    ledger->began_ms = began_ms;
+    ledger->open = true;
+}
+
+void ledger_close_view(struct ledger *ledger)
+{
+    ledger->open = false;
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+void ledger_line_key(const struct ledger_line *line, struct buf *key)
+{
+    buf_add_char(key, line->kind);
+    buf_add_char(key, ':');
+    buf_add(key, line->key);
+    if (line->kind == 'H') {
+        buf_add_char(key, LEDGER_FIELD_SEPARATOR);
+        buf_add(key, line->field);
+    }
+}
+
+bool ledger_line_parse(span key, span value, struct ledger_line *line)
+{
+    if (key.len < 3 || key.at[1] != ':' || (key.at[0] != 'S' && key.at[0] != 'H')) {
+        return false;
+    }
+    *line = (struct ledger_line){.kind = (char)key.at[0], .value = value};
+    line->key = span_of(key.at + 2, key.len - 2);
+    if (line->kind == 'S') {
+        return true;
+    }
+    const uint8_t *border = memchr(line->key.at, LEDGER_FIELD_SEPARATOR, line->key.len);
+    if (border == NULL) {
+        return false;
+    }
+    size_t len = (size_t)(border - line->key.at);
+    line->field = span_of(border + 1, line->key.len - len - 1);
+    line->key.len = len;
+    return true;
+}
+
+/* ---- the steps --------------------------------------------------------------------------- */
+
+static void finish(struct op *op, enum ledger_result result)
+{
+    struct ledger *ledger = op->ledger;
+    if (result == LEDGER_OK && op->view != ledger->view) {
+        result = LEDGER_VIEW; /* what was written is in no view that counts */
+    }
+    if (result != LEDGER_OK) {
+        metric_add(ledger->redone, 1);
+    }
+    ledger->in_flight--;
+    op->request.done(op->request.self, result, result == LEDGER_OK ? &op->reply : NULL);
+    arena_close(&op->arena);
+    mem_free(op);
+}
+
+static void run_script(struct op *op);
+
+static void lines_durable(struct op *op)
+{
+    if (op->acks > 0 || op->sending) {
+        return;
+    }
+    if (op->refused) {
+        finish(op, LEDGER_AGAIN);
+    } else if (op->step == OP_BEFORE) {
+        run_script(op);
+    } else {
+        finish(op, LEDGER_OK);
+    }
+}
+
+static void on_line(void *owner, bool durable)
+{
+    struct op *op = owner;
+    op->acks--;
+    op->refused = op->refused || !durable;
+    metric_add(op->ledger->lines, durable ? 1 : 0);
+    lines_durable(op);
+}
+
+static void send_line(struct op *op, const struct ledger_line *line)
+{
+    struct buf key;
+    buf_init(&key, 65536);
+    ledger_line_key(line, &key);
+    struct outbox_record record = {
+        .topic = TOPIC_CHANGELOG, .key = buf_span(&key), .value = line->value};
+    op->acks++;
+    op->ledger->outbox.send(op->ledger->outbox.self, &record, on_line, op);
+    buf_close(&key);
+}
+
+/* The journal a script returned: quads of kind, key, field, value. */
+static void send_journal(struct op *op)
+{
+    const struct redis_reply *journal = redis_element(&op->reply, 2);
+    op->step = OP_AFTER;
+    op->sending = true;
+    for (size_t i = 0; i + 3 < journal->count; i += 4) {
+        span kind = redis_element(journal, i)->text;
+        struct ledger_line line = {.kind = kind.len == 1 ? (char)kind.at[0] : '?',
+                                   .key = redis_element(journal, i + 1)->text,
+                                   .field = redis_element(journal, i + 2)->text,
+                                   .value = redis_element(journal, i + 3)->text};
+        CHECK(line.kind == 'S' || line.kind == 'H'); /* our own scripts wrote it */
+        send_line(op, &line);
+    }
+    op->sending = false;
+    lines_durable(op);
+}
+
+static void send_before(struct op *op)
+{
+    op->step = OP_BEFORE;
+    op->sending = true;
+    for (size_t i = 0; i < op->request.before_count; i++) {
+        send_line(op, &op->request.before[i]);
+    }
+    op->sending = false;
+    lines_durable(op);
+}
+
+static void load_scripts(struct ledger *ledger)
+{
+    for (struct script *const *at = scripts_all; *at != NULL; at++) {
+        span load[] = {span_text("SCRIPT"), span_text("LOAD"), span_text((*at)->text)};
+        redis_send(ledger->redis, load, COUNT_OF(load), NULL, NULL);
+    }
+}
+
+static void on_script(void *self, const struct redis_reply *reply)
+{
+    struct op *op = self;
+    struct ledger *ledger = op->ledger;
+    if (reply->kind == REDIS_LIST && redis_copy(&op->arena, reply, &op->reply)) {
+        op->step = OP_CONFIRM;
+        op->next = NULL;
+        *ledger->unconfirmed_last = op;
+        ledger->unconfirmed_last = &op->next;
+        return;
+    }
+    if (reply->kind == REDIS_ERROR) {
+        if (span_starts(reply->text, "NOSCRIPT")) {
+            load_scripts(ledger);
+        } else {
+            LOG(LOG_WARN, "redis_refused", L_TEXT("script", op->request.script->name),
+                L_SPAN("found", reply->text),
+                L_TEXT("expected", "a Redis that takes writes; trying again"));
+        }
+    }
+    finish(op, LEDGER_AGAIN);
+}
+
+static void run_script(struct op *op)
+{
+    struct ledger *ledger = op->ledger;
+    if (!ledger->open || op->view != ledger->view) {
+        finish(op, op->view == ledger->view ? LEDGER_AGAIN : LEDGER_VIEW);
+        return;
+    }
+    const struct ledger_request *r = &op->request;
+    span args[REDIS_ARGS_MAX];
+    char key_count[24];
+    (void)snprintf(key_count, sizeof(key_count), "%zu", r->key_count);
+    size_t count = 0;
+    args[count++] = span_text("EVALSHA");
+    args[count++] = span_text(r->script->sha);
+    args[count++] = span_text(key_count);
+    CHECK(r->key_count + r->arg_count + count <= REDIS_ARGS_MAX);
+    for (size_t i = 0; i < r->key_count; i++) {
+        args[count++] = r->keys[i];
+    }
+    for (size_t i = 0; i < r->arg_count; i++) {
+        args[count++] = r->args[i];
+    }
+    op->step = OP_SCRIPT;
+    ledger->confirm_owed = true;
+    metric_add(ledger->scripts, 1);
+    redis_send(ledger->redis, args, count, on_script, op);
+}
+
+/* ---- the epoch --------------------------------------------------------------------------- */
+
+static void on_epoch(void *self, const struct redis_reply *reply)
+{
+    struct ledger *ledger = self;
+    struct op *op = TAKE(ledger->unconfirmed);
+    ledger->unconfirmed_last = &ledger->unconfirmed;
+    bool same = reply->kind == REDIS_TEXT && span_equal(reply->text, buf_span(&ledger->epoch));
+    bool unknown = reply->kind == REDIS_LOST || reply->kind == REDIS_ERROR;
+    if (!same && !unknown && ledger->open) {
+        ledger->open = false;
+        ledger->lost(ledger->lost_self);
+    }
+    while (op != NULL) {
+        struct op *next = op->next;
+        if (same && ledger->open) {
+            send_journal(op);
+        } else {
+            finish(op, unknown ? LEDGER_AGAIN : LEDGER_VIEW);
+        }
+        op = next;
+    }
+}
+
+void ledger_confirm(struct ledger *ledger)
+{
+    if (!ledger->confirm_owed) {
+        return;
+    }
+    span get[] = {span_text("GET"), span_text(LEDGER_EPOCH_KEY)};
+    ledger->confirm_owed = false;
+    redis_send(ledger->redis, get, COUNT_OF(get), on_epoch, ledger);
+}
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+static span copy(struct op *op, span bytes)
+{
+    if (bytes.at == NULL) {
+        return SPAN_NONE;
+    }
+    span made = arena_copy(&op->arena, bytes);
+    CHECK(made.at != NULL); /* 64 MiB of our own making */
+    return made;
+}
+
+static span *copy_all(struct op *op, const span *from, size_t count)
+{
+    span *made = arena_alloc(&op->arena, sizeof(*made) * (count + 1));
+    CHECK(made != NULL);
+    for (size_t i = 0; i < count; i++) {
+        made[i] = copy(op, from[i]);
+    }
+    return made;
+}
+
+void ledger_run(struct ledger *ledger, const struct ledger_request *request)
+{
+    CHECK(ledger->open && request->before_count <= LEDGER_LINES_MAX);
+    struct op *op = mem_must_alloc(sizeof(*op));
+    op->ledger = ledger;
+    op->request = *request;
+    op->view = ledger->view;
+    arena_init(&op->arena, LEDGER_OP_BYTES_MAX);
+    op->request.keys = copy_all(op, request->keys, request->key_count);
+    op->request.args = copy_all(op, request->args, request->arg_count);
+    for (size_t i = 0; i < request->before_count; i++) {
+        struct ledger_line *line = &op->request.before[i];
+        line->key = copy(op, line->key);
+        line->field = copy(op, line->field);
+        line->value = copy(op, line->value);
+    }
+    ledger->in_flight++;
+    send_before(op);
+}

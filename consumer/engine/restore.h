@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Decides whether the view in Redis may be believed, and makes it anew from the
+ * changelog when not. The view counts when its epoch is there and names the
+ * Redis process that answers now (its run_id): a Redis that was emptied has no
+ * epoch, one that was restarted or replaced may have lost its last writes.
+ * One worker restores, under a lock; the others wait for the epoch.
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_RESTORE_H
+#define HEARBACK_CONSUMER_ENGINE_RESTORE_H
+
+#include "consumer/engine/ledger.h"
+#include "consumer/engine/timers.h"
+
+struct restore;
+
+struct restore_parts {
+    const struct config *config;
+    const struct clock *clock;
+    struct redis *redis;
+    struct ledger *ledger;
+    struct timers *timers;
+    const char *owner;          /* this process */
+    void (*opened)(void *self); /* the ledger is open */
+    void *self;
+};
+
+struct restore *restore_new(struct restore_parts parts);
+void restore_free(struct restore **at);
+
+/* The connection to Redis stands, or is gone. */
+void restore_connected(struct restore *restore);
+void restore_disconnected(struct restore *restore);
+/* Reads what the changelog holds. Returns milliseconds until it wants to be called again, -1 when
+ * it does not: the reader's queue is not in the loop's epoll, it lives too briefly. */
+int64_t restore_turn(struct restore *restore);
+
+#endif

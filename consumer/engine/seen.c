@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading and marking seen bits. A key holds 24 bytes of guard and 8 KiB of bits.
+ */
+#include "consumer/engine/seen.h"
+
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SEEN_HEAD 24
+#define SEEN_KEY  256
+
+struct load_ticket {
+    struct seen *seen;
+    uint64_t round;
+};
+
+void seen_init(struct seen *seen, struct redis *redis, struct ledger *ledger, uint64_t digest,
+               const char *worker, const char *topic, int32_t partition)
+{
+    uint64_t round = seen->round + 1;
+    mem_free(seen->bits);
+    *seen = (struct seen){
+        .redis = redis, .ledger = ledger, .digest = digest, .segment = -1, .round = round};
+    (void)snprintf(seen->name, sizeof(seen->name), "%s/%s/%d", worker, topic, (int)partition);
+}
+
+void seen_close(struct seen *seen)
+{
+    mem_free(TAKE(seen->bits));
+    seen->round++;
+    seen->segment = -1;
+}
+
+static void make_key(const struct seen *seen, int64_t segment, char *out)
+{
+    (void)snprintf(out, SEEN_KEY, "hearback:seen:{%s}:%016" PRIx64 ":%" PRId64, seen->name,
+                   seen->digest, segment);
+}
+
+static int64_t read_number(const uint8_t *at)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < 8; i++) {
+        number = number << 8 | at[i];
+    }
+    return (int64_t)number;
+}
+
+static void on_loaded(void *self, const struct redis_reply *reply)
+{
+    struct load_ticket *ticket = self;
+    struct seen *seen = ticket->seen;
+    if (ticket->round == seen->round) {
+        seen->loading = false;
+        if (reply->kind == REDIS_TEXT && reply->text.len > SEEN_HEAD &&
+            reply->text.len <= SEEN_HEAD + SEEN_SEGMENT / 8) {
+            seen->bits = mem_must_alloc(SEEN_SEGMENT / 8);
+            memcpy(seen->bits, reply->text.at + SEEN_HEAD, reply->text.len - SEEN_HEAD);
+            seen->guard_offset = read_number(reply->text.at);
+            seen->guard_ms = read_number(reply->text.at + 8);
+            seen->newest_ms = read_number(reply->text.at + 16);
+        }
+    }
+    mem_free(ticket);
+}
+
+static void load(struct seen *seen, int64_t segment)
+{
+    char key[SEEN_KEY];
+    make_key(seen, segment, key);
+    mem_free(TAKE(seen->bits));
+    seen->segment = segment;
+    seen->loading = true;
+    seen->round++;
+    struct load_ticket *ticket = mem_must_alloc(sizeof(*ticket));
+    *ticket = (struct load_ticket){.seen = seen, .round = seen->round};
+    span get[] = {span_text("GET"), span_text(key)};
+    redis_send(seen->redis, get, COUNT_OF(get), on_loaded, ticket);
+}
+
+enum seen_answer seen_ask(struct seen *seen, int64_t offset, int64_t at_ms)
+{
+    int64_t segment = offset / SEEN_SEGMENT;
+    if (segment != seen->segment) {
+        load(seen, segment);
+    }
+    if (seen->loading) {
+        return SEEN_LOADING;
+    }
+    if (seen->bits == NULL) {
+        return SEEN_NO;
+    }
+    if ((offset == seen->guard_offset && at_ms != seen->guard_ms) || at_ms > seen->newest_ms) {
+        mem_free(TAKE(seen->bits)); /* another topic of the same name, or a record not yet marked */
+        return SEEN_NO;
+    }
+    size_t bit = (size_t)(offset % SEEN_SEGMENT);
+    /* Redis numbers bits from the most significant one of the first byte. */
+    return (seen->bits[bit / 8] >> (7 - bit % 8) & 1) != 0 ? SEEN_YES : SEEN_NO;
+}
+
+static void ignore(void *self, enum ledger_result result, const struct redis_reply *reply)
+{
+    (void)self;
+    (void)result;
+    (void)reply;
+}
+
+void seen_flush(struct seen *seen)
+{
+    if (seen->pending_count == 0 || !ledger_is_open(seen->ledger)) {
+        seen->pending_count = 0; /* lost bits cost a question each, later */
+        return;
+    }
+    char key[SEEN_KEY];
+    char numbers[SEEN_PENDING + 3][24];
+    span args[SEEN_PENDING + 3];
+    struct seen_record low = seen->pending[0];
+    int64_t newest = 0;
+    for (size_t i = 0; i < seen->pending_count; i++) {
+        const struct seen_record *r = &seen->pending[i];
+        low = r->offset < low.offset ? *r : low;
+        newest = r->at_ms > newest ? r->at_ms : newest;
+        (void)snprintf(numbers[i + 3], sizeof(numbers[0]), "%" PRId64, r->offset % SEEN_SEGMENT);
+        args[i + 3] = span_text(numbers[i + 3]);
+    }
+    int64_t head[] = {low.offset, low.at_ms, newest};
+    for (size_t i = 0; i < COUNT_OF(head); i++) {
+        (void)snprintf(numbers[i], sizeof(numbers[0]), "%" PRId64, head[i]);
+        args[i] = span_text(numbers[i]);
+    }
+    make_key(seen, low.offset / SEEN_SEGMENT, key);
+    span keys[] = {span_text(key)};
+    struct ledger_request request = {.script = &script_seen_mark,
+                                     .keys = keys,
+                                     .key_count = 1,
+                                     .args = args,
+                                     .arg_count = seen->pending_count + 3,
+                                     .done = ignore};
+    seen->pending_count = 0;
+    ledger_run(seen->ledger, &request);
+}
+
+void seen_mark(struct seen *seen, int64_t offset, int64_t at_ms)
+{
+    bool other_segment =
+        seen->pending_count > 0 && seen->pending[0].offset / SEEN_SEGMENT != offset / SEEN_SEGMENT;
+    if (other_segment || seen->pending_count == SEEN_PENDING) {
+        seen_flush(seen);
+    }
+    seen->pending[seen->pending_count++] = (struct seen_record){.offset = offset, .at_ms = at_ms};
+}

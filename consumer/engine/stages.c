@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The steps of an item: which phase runs, what an answer leads to, and the end.
+ * An item is always in one place: running, waiting for an answer that is owed,
+ * asleep on its timer, in a queue for a slot, parked until the ledger opens, or
+ * behind another of its order key. One thread.
+ */
+#include "consumer/engine/stages_inside.h"
+
+#include "common/mem.h"
+
+struct stages *stages_new(struct stages_parts parts)
+{
+    struct stages *stages = mem_must_alloc(sizeof(*stages));
+    stages->parts = parts;
+    stages->run_last = &stages->run_first;
+    backoff_seed(&stages->random, parts.seed);
+    stages->metric_open =
+        metric_gauge("hearback_items_open", "Items made and not settled.", NULL, NULL);
+    stages->metric_doubt = metric_counter(
+        "hearback_doubts_total", "Effects of which nobody knew whether they happened.", NULL, NULL);
+    stages->metric_retries =
+        metric_counter("hearback_retries_total", "Attempts that are made again.", NULL, NULL);
+    stages->metric_lost_leases = metric_counter(
+        "hearback_leases_lost_total", "Leases that went while an item was at work.", NULL, NULL);
+    return stages;
+}
+
+void stages_free(struct stages **at)
+{
+    struct stages *stages = TAKE(*at);
+    if (stages != NULL) {
+        CHECK(stages->open == 0);
+        mem_free(stages);
+    }
+}
+
+size_t stages_count(const struct stages *stages)
+{
+    return stages->open;
+}
+
+void stages_count_item(const struct stages *stages, const char *reason)
+{
+    (void)stages;
+    metric_add(metric_counter("hearback_items_total", "Items settled, by what they came to.",
+                              "outcome", reason),
+               1);
+}
+
+/* ---- where an item is -------------------------------------------------------------------- */
+
+void stages_enqueue(struct stages *stages, struct work *work)
+{
+    CHECK(!work->queued && !work->owed && !work->waiting);
+    timers_cancel(stages->parts.timers, &work->timer);
+    work->queued = true;
+    work->next = NULL;
+    *stages->run_last = work;
+    stages->run_last = &work->next;
+}
+
+static void park(struct stages *stages, struct work *work)
+{
+    work->queued = true;
+    work->next = stages->parked;
+    stages->parked = work;
+}
+
+void stages_opened(struct stages *stages)
+{
+    struct work *work = TAKE(stages->parked);
+    while (work != NULL) {
+        struct work *next = work->next;
+        work->queued = false;
+        stages_enqueue(stages, work);
+        work = next;
+    }
+}
+
+static void on_awake(void *self)
+{
+    struct work *work = self;
+    stages_enqueue(work->home, work);
+}
+
+void stages_sleep(struct stages *stages, struct work *work, int64_t wait_ms)
+{
+    work->timer.fire = on_awake;
+    work->timer.self = work;
+    timers_set(stages->parts.timers, &work->timer, stages_now(stages) + wait_ms);
+}
+
+static bool wanted(const struct stages *stages, const struct work *work)
+{
+    return stages->parts.wanted(stages->parts.self, work->load);
+}
+
+/* ---- the beginning and the end ----------------------------------------------------------- */
+
+static bool begin(struct stages *stages, struct work *work)
+{
+    work->home = stages;
+    work->began_ms = clock_wall_ms(stages->parts.clock);
+    work->item.config = stages->parts.config;
+    work->item.memo = json_object_new_object();
+    CHECK(work->item.memo != NULL);
+    stages->open++;
+    metric_set(stages->metric_open, (int64_t)stages->open);
+    return true;
+}
+
+void stages_finish(struct stages *stages, struct work *work)
+{
+    struct load *load = work->load;
+    timers_cancel(stages->parts.timers, &work->timer);
+    timers_cancel(stages->parts.timers, &work->renew);
+    struct work *next = NULL;
+    if (work->key != NULL) {
+        next = order_leave(stages->parts.order, work);
+    }
+    pool_return(stages->parts.pool, work);
+    stages->open--;
+    metric_set(stages->metric_open, (int64_t)stages->open);
+    load->open--;
+    if (next != NULL) {
+        stages_enqueue(stages, next);
+    }
+    if (load->open == 0 && (load->made_all || load->spoiled)) {
+        stages->parts.settled(stages->parts.self, load);
+    }
+}
+
+static void give_back(struct stages *stages, struct work *work)
+{
+    if (work->holding) {
+        stages_unslot(stages, work);
+    }
+    stages_release(stages, work);
+    work->load->spoiled = true;
+    stages_finish(stages, work);
+}
+
+void stages_restart(struct stages *stages, struct work *work)
+{
+    if (work->holding) {
+        stages_unslot(stages, work);
+    }
+    metric_add(stages->metric_lost_leases, 1);
+    work->lease_until_ms = 0;
+    timers_cancel(stages->parts.timers, &work->renew);
+    work->item.stage = 0;
+    work->item.in_doubt = false;
+    json_object_put(work->item.memo);
+    work->item.memo = json_object_new_object();
+    CHECK(work->item.memo != NULL);
+    work->phase = PHASE_CLAIM;
+    stages_enqueue(stages, work);
+}
+
+void stages_admit(struct stages *stages, struct work *work)
+{
+    if (begin(stages, work) && order_enter(stages->parts.order, work)) {
+        stages_enqueue(stages, work);
+    }
+}
+
+/* ---- what an answer leads to ------------------------------------------------------------- */
+
+void stages_retry(struct stages *stages, struct work *work, const char *reason, int64_t floor_ms)
+{
+    const struct config_retry *retry = &stages->parts.config->retry;
+    work->failures++;
+    int64_t wait = backoff_ms(&stages->random, retry, work->failures, floor_ms);
+    metric_add(stages->metric_retries, 1);
+    if (!stages_breaker_open(stages, work)) {
+        work->waited_ms += wait; /* the clock to giving up stands still while nobody is called */
+    }
+    if (work->waited_ms > retry->give_up_after_ms) {
+        stages_apply(stages, work, step_dead("gave_up"));
+        return;
+    }
+    LOG(LOG_INFO, "item_retry", L_SPAN("effect", work->item.effect_id),
+        L_TEXT("stage", stage_of(stages, work)->name), L_TEXT("found", reason),
+        L_TEXT("detail", work->detail), L_INT("failures", work->failures), L_INT("wait_ms", wait));
+    work->phase = PHASE_ASK;
+    stages_sleep(stages, work, wait);
+}
+
+void stages_doubt(struct stages *stages, struct work *work, const char *reason)
+{
+    int doubt = stage_of(stages, work)->doubt;
+    metric_add(stages->metric_doubt, 1);
+    LOG(LOG_WARN, "effect_in_doubt", L_SPAN("effect", work->item.effect_id),
+        L_TEXT("stage", stage_of(stages, work)->name), L_TEXT("found", reason));
+    if (doubt == STAGE_NOBODY) {
+        stages_apply(stages, work, step_done("in_doubt"));
+        return;
+    }
+    work->item.in_doubt = true;
+    work->quiet_since_ms = stages_now(stages);
+    work->item.stage = doubt;
+    stages_retry(stages, work, reason, 0);
+}
+
+void stages_apply(struct stages *stages, struct work *work, struct step step)
+{
+    const struct stage *stage = stage_of(stages, work);
+    work->step = step;
+    if (step.alarm != NULL) {
+        LOG(LOG_ERROR, "alarm", L_SPAN("effect", work->item.effect_id),
+            L_TEXT("stage", stage->name), L_TEXT("found", step.alarm));
+    }
+    switch (step.kind) {
+    case STEP_NEXT:
+        CHECK(step.stage >= 0 && (size_t)step.stage < stages->parts.worker->stage_count);
+        work->failures = 0;
+        work->item.stage = step.stage;
+        work->item.in_doubt = false;
+        work->phase = stage_is_effect(stage) ? PHASE_RECORD : PHASE_ASK;
+        break;
+    case STEP_DONE:
+        work->phase = PHASE_RECORD;
+        break;
+    case STEP_SKIP:
+        stages_count_item(stages, step.reason);
+        stages_release(stages, work);
+        stages_finish(stages, work);
+        return;
+    case STEP_AGAIN:
+        work->phase = PHASE_ASK;
+        stages_sleep(stages, work, step.wait_ms < 1 ? 1 : step.wait_ms);
+        return;
+    case STEP_DEAD:
+        work->phase = PHASE_LETTER;
+        break;
+    case STEP_UNCLEAR:
+        if (stage_is_effect(stage)) {
+            stages_doubt(stages, work, step.reason);
+        } else {
+            stages_retry(stages, work, step.reason, 0);
+        }
+        return;
+    case STEP_FAULT: /* the breaker is open now: the item queues behind it */
+        stages_retry(stages, work, step.reason, 0);
+        return;
+    }
+    stages_enqueue(stages, work);
+}
+
+/* ---- the question ------------------------------------------------------------------------ */
+
+void stages_tell_time(struct stages *stages, struct work *work)
+{
+    work->item.now_ms = clock_wall_ms(stages->parts.clock);
+    work->item.alone_ms = stages_now(stages) - work->quiet_since_ms;
+    work->item.view_ms = work->item.now_ms - ledger_view_began_ms(stages->parts.ledger);
+}
+
+static void ask(struct stages *stages, struct work *work)
+{
+    const struct stage *stage = stage_of(stages, work);
+    arena_close(&work->call_arena);
+    work->call = (struct call){.arena = &work->call_arena};
+    stages_tell_time(stages, work);
+    struct err err = stage->ask(&work->item, &work->call);
+    if (err.class == ERR_POISON) {
+        LOG_ERR(LOG_WARN, "item_poison", err, L_SPAN("effect", work->item.effect_id),
+                L_TEXT("stage", stage->name));
+        stages_apply(stages, work, step_dead("poison"));
+        return;
+    }
+    if (failed(err)) {
+        LOG_ERR(LOG_WARN, "ask_failed", err, L_SPAN("effect", work->item.effect_id),
+                L_TEXT("stage", stage->name));
+        stages_retry(stages, work, "ask_failed", 0);
+        return;
+    }
+    switch (work->call.kind) {
+    case CALL_STEP:
+        stages_apply(stages, work, work->call.step);
+        return;
+    case CALL_SCRIPT:
+        stages_script(stages, work);
+        return;
+    case CALL_HTTP:
+        CHECK(stage->to != NULL);
+        if (work->call.path.len > STAGES_PATH_MAX) {
+            stages_apply(stages, work, step_dead("path_too_long"));
+            return;
+        }
+        work->phase = PHASE_SLOT;
+        stages_slot(stages, work);
+        return;
+    }
+}
+
+/* Phases in which an item stands between two steps and may be given back. */
+static bool between_steps(const struct work *work)
+{
+    return work->phase != PHASE_RECORD && work->phase != PHASE_LETTER && work->phase != PHASE_SEND;
+}
+
+static void run(struct stages *stages, struct work *work)
+{
+    if (between_steps(work) && !wanted(stages, work)) {
+        give_back(stages, work);
+        return;
+    }
+    if (!ledger_is_open(stages->parts.ledger) && work->phase != PHASE_SEND) {
+        if (work->holding) {
+            stages_unslot(stages, work);
+            work->phase = PHASE_ASK;
+        }
+        park(stages, work);
+        return;
+    }
+    bool view_gone = work->phase != PHASE_CLAIM && work->view != ledger_view(stages->parts.ledger);
+    if (between_steps(work) && view_gone) {
+        stages_restart(stages, work);
+        return;
+    }
+    switch (work->phase) {
+    case PHASE_CLAIM:
+        stages_claim(stages, work);
+        return;
+    case PHASE_ASK:
+        ask(stages, work);
+        return;
+    case PHASE_SLOT:
+        stages_slot(stages, work);
+        return;
+    case PHASE_INTEND:
+        stages_intend(stages, work);
+        return;
+    case PHASE_SEND:
+        stages_send(stages, work);
+        return;
+    case PHASE_RECORD:
+        stages_record(stages, work);
+        return;
+    case PHASE_LETTER:
+        stages_letter(stages, work);
+        return;
+    }
+}
+
+bool stages_run(struct stages *stages)
+{
+    bool ran = false;
+    while (stages->run_first != NULL) {
+        struct work *work = stages->run_first;
+        stages->run_first = work->next;
+        if (stages->run_first == NULL) {
+            stages->run_last = &stages->run_first;
+        }
+        work->next = NULL;
+        work->queued = false;
+        run(stages, work);
+        ran = true;
+    }
+    return ran;
+}
+
+void stages_sweep(struct stages *stages)
+{
+    struct work *parked = TAKE(stages->parked);
+    while (parked != NULL) { /* they are looked at like the others, and parked again if wanted */
+        struct work *next = parked->next;
+        parked->queued = false;
+        stages_enqueue(stages, parked);
+        parked = next;
+    }
+    for (size_t i = 0; i < stages->parts.pool->count; i++) {
+        struct work *work = &stages->parts.pool->all[i];
+        bool here = work->home == stages && work->key != NULL;
+        if (!here || work->owed || work->queued || wanted(stages, work)) {
+            continue;
+        }
+        if (work->waiting) {
+            stages_leave_queue(stages, work);
+        }
+        if (work->phase == PHASE_CLAIM || between_steps(work)) {
+            stages_enqueue(stages, work);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The stage driver: takes an item through its worker's table. It owns what the
+ * table does not say: the lease, what is written down before and after an effect,
+ * the slot among a destination's calls, retry, doubt, and the dead letter. It
+ * knows no vendor and no Kafka consumer, and runs as well against models.
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_STAGES_H
+#define HEARBACK_CONSUMER_ENGINE_STAGES_H
+
+#include "consumer/engine/backoff.h"
+#include "consumer/engine/ledger.h"
+#include "consumer/engine/work.h"
+
+struct stages;
+
+struct stages_parts {
+    const struct config *config;
+    const struct worker *worker;
+    const struct clock *clock;
+    struct timers *timers;
+    struct ledger *ledger;
+    struct caller caller;
+    struct outbox outbox;
+    struct pool *pool;
+    struct order *order;
+    struct destination *destinations; /* those the worker's stages name */
+    size_t destination_count;
+    const char *owner; /* this process: random, new with every start */
+    uint64_t seed;
+    /* All items of the load are settled (or given back, when it is spoiled). */
+    void (*settled)(void *self, struct load *load);
+    /* May work for this load start or go on? False once its partition is gone. */
+    bool (*wanted)(void *self, const struct load *load);
+    void *self;
+};
+
+struct stages *stages_new(struct stages_parts parts);
+void stages_free(struct stages **at); /* no item is left */
+
+/* A made item joins its order key's queue. The stages own it from here. */
+void stages_admit(struct stages *stages, struct work *work);
+/* Runs what can run. Returns true when something did. */
+bool stages_run(struct stages *stages);
+/* The ledger was opened: what waited for it runs. */
+void stages_opened(struct stages *stages);
+/* Gives back what is not wanted any more as soon as it stands between two steps. */
+void stages_sweep(struct stages *stages);
+/* Items that are here, at whatever step. */
+size_t stages_count(const struct stages *stages);
+
+#endif

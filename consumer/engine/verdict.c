@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verdict table. Pure functions.
+ */
+#define _GNU_SOURCE /* timegm */
+#include "consumer/engine/verdict.h"
+
+#include "common/own.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <time.h>
+
+#define VERDICT_WAIT_MAX_MS (60 * 60 * 1000)
+
+struct status_row {
+    int status;
+    enum verdict verdict;
+    bool against; /* speaks against the destination as such */
+    const char *reason;
+};
+
+/* What is not listed falls to its hundred: 1xx and 3xx dead, 4xx dead, 5xx unclear. */
+static const struct status_row status_rows[] = {
+    {401, VERDICT_FAULT, true, "http_401"},   {402, VERDICT_FAULT, true, "http_402"},
+    {403, VERDICT_FAULT, true, "http_403"},   {400, VERDICT_DEAD, false, "http_400"},
+    {404, VERDICT_DEAD, false, "http_404"},   {405, VERDICT_DEAD, false, "http_405"},
+    {408, VERDICT_UNCLEAR, true, "http_408"}, {409, VERDICT_AGAIN, false, "http_409"},
+    {410, VERDICT_DEAD, false, "http_410"},   {413, VERDICT_DEAD, false, "http_413"},
+    {415, VERDICT_DEAD, false, "http_415"},   {422, VERDICT_DEAD, false, "http_422"},
+    {425, VERDICT_AGAIN, false, "http_425"},  {429, VERDICT_AGAIN, false, "http_429"},
+    {500, VERDICT_UNCLEAR, true, "http_500"}, {502, VERDICT_UNCLEAR, true, "http_502"},
+    {503, VERDICT_UNCLEAR, true, "http_503"}, {504, VERDICT_UNCLEAR, true, "http_504"},
+};
+
+static const struct status_row *find_status(int status)
+{
+    static const struct status_row redirect = {0, VERDICT_DEAD, true, "http_3xx"};
+    static const struct status_row client = {0, VERDICT_DEAD, false, "http_4xx"};
+    static const struct status_row server = {0, VERDICT_UNCLEAR, true, "http_5xx"};
+    for (size_t i = 0; i < COUNT_OF(status_rows); i++) {
+        if (status_rows[i].status == status) {
+            return &status_rows[i];
+        }
+    }
+    if (status >= 500) {
+        return &server;
+    }
+    return status >= 400 ? &client : &redirect;
+}
+
+static enum verdict transport_verdict(int transport, bool reached)
+{
+    switch (transport) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+        return VERDICT_AGAIN; /* before the request was sent */
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_URL_MALFORMAT:
+        return VERDICT_FAULT;
+    default:
+        /* Time-outs, resets, a reply that broke off, and code 65 (the body would have had to be
+         * sent twice): once the connection stood, nobody knows. */
+        return reached ? VERDICT_UNCLEAR : VERDICT_AGAIN;
+    }
+}
+
+enum verdict verdict_of(int transport, bool reached, int status)
+{
+    if (transport != CURLE_OK) {
+        return transport_verdict(transport, reached);
+    }
+    return status >= 200 && status < 300 ? VERDICT_READ : find_status(status)->verdict;
+}
+
+bool verdict_counts_against(enum verdict verdict, int transport, int status)
+{
+    if (verdict == VERDICT_READ) {
+        return false;
+    }
+    return transport != CURLE_OK || find_status(status)->against;
+}
+
+const char *verdict_reason(int transport, int status)
+{
+    switch (transport) {
+    case CURLE_OK:
+        return status >= 200 && status < 300 ? "http_2xx" : find_status(status)->reason;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "no_such_host";
+    case CURLE_COULDNT_CONNECT:
+        return "refused";
+    case CURLE_OPERATION_TIMEDOUT:
+        return "timed_out";
+    case CURLE_SEND_FAIL_REWIND:
+        return "connection_reused_too_late";
+    case CURLE_WRITE_ERROR:
+    case CURLE_FILESIZE_EXCEEDED:
+        return "reply_too_large";
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "certificate_refused";
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return "reply_broke_off";
+    case CURLE_BAD_CONTENT_ENCODING:
+        return "reply_encoding";
+    default:
+        return "transport";
+    }
+}
+
+/* "2026-05-27T02:07:00Z", "2026-05-27T02:07Z" or with an offset of zero. -1 when it is none. */
+static int64_t parse_iso_seconds(span text)
+{
+    char copy[32];
+    struct tm parts = {0};
+    if (text.len < 16 || text.len >= sizeof(copy)) {
+        return -1;
+    }
+    memcpy(copy, text.at, text.len);
+    copy[text.len] = 0;
+    int found = sscanf(copy, "%4d-%2d-%2dT%2d:%2d:%2d", &parts.tm_year, &parts.tm_mon,
+                       &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec);
+    if (found < 5) {
+        return -1;
+    }
+    parts.tm_year -= 1900;
+    parts.tm_mon -= 1;
+    return (int64_t)timegm(&parts);
+}
+
+static int64_t until(int64_t at_seconds, int64_t wall_ms)
+{
+    int64_t left = at_seconds * 1000 - wall_ms;
+    return left < 0 ? 0 : left;
+}
+
+int64_t verdict_wait_ms(const struct reply *reply, int64_t wall_ms)
+{
+    int64_t wait = 0;
+    int64_t number = 0;
+    span after = span_trim(reply_header(reply, "retry-after"));
+    span reset = span_trim(reply_header(reply, "x-ratelimit-reset"));
+    if (span_number(after, 0, INT32_MAX, &number)) {
+        wait = number * 1000;
+    } else if (after.len > 0 && after.len < 64) {
+        char copy[64];
+        memcpy(copy, after.at, after.len);
+        copy[after.len] = 0;
+        time_t at = curl_getdate(copy, NULL);
+        wait = at < 0 ? 0 : until((int64_t)at, wall_ms);
+    } else if (span_number(reset, 1000000000, INT64_MAX / 2000, &number)) {
+        wait = until(number, wall_ms);
+    } else if (reset.len > 0) {
+        int64_t at = parse_iso_seconds(reset);
+        wait = at < 0 ? 0 : until(at, wall_ms);
+    }
+    return wait > VERDICT_WAIT_MAX_MS ? VERDICT_WAIT_MAX_MS : wait;
+}

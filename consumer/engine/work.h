@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records and items on their way: a record that is open (struct load), the items
+ * made of it (struct work), the fixed pool both come from, and the queues by
+ * order key that keep items of one key apart. Each work is in one list at most.
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_WORK_H
+#define HEARBACK_CONSUMER_ENGINE_WORK_H
+
+#include "consumer/engine/calls.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define WORK_ARENA_BYTES (4u << 20)
+#define WORK_HOLDER_MAX  96
+
+struct intake;
+struct partition;
+struct stages;
+
+/* A record with items that are not all settled. */
+struct load {
+    struct job job; /* first: the worker sees this part */
+    struct partition *partition;
+    uint64_t generation; /* of the partition's assignment when the record was read */
+    rd_kafka_message_t *message;
+    size_t open;           /* items made and not settled */
+    bool made_all;         /* the cursor is at its end */
+    bool spoiled;          /* an item was given back: the record must not be settled */
+    struct intake *intake; /* while its dead letter is owed */
+    struct load *next;     /* loads whose cursor is not at its end */
+};
+
+/* What is done next when the work runs. */
+enum phase {
+    PHASE_CLAIM,  /* take the lease, learn what is known */
+    PHASE_ASK,    /* the stage's question */
+    PHASE_SLOT,   /* a place among the destination's calls */
+    PHASE_INTEND, /* write down that the effect is about to happen */
+    PHASE_SEND,
+    PHASE_RECORD, /* write down what came of it */
+    PHASE_LETTER, /* append the dead letter */
+};
+
+struct work {
+    struct item item; /* first: stages see this part */
+    struct stages *home;
+    struct load *load;
+    struct order_key *key;
+    struct work *next;   /* in the pool, the run list, the parked list or a slot queue */
+    struct work *behind; /* in its order key's queue */
+    uint64_t serial;     /* tells this use of the place in the pool from earlier ones */
+    enum phase phase;
+    bool queued;  /* in the run list or parked */
+    bool waiting; /* in a destination's queue for a slot */
+    bool owed;    /* an answer is owed by the ledger, a destination, the outbox */
+    bool holding; /* a slot of item.stage's destination */
+    bool probe;
+    struct timer timer;
+    struct timer renew; /* of the lease, while waiting */
+
+    int64_t lease_until_ms; /* on our monotonic clock; 0: no lease */
+    int64_t intend_sent_ms;
+    int64_t sent_ms; /* the call */
+    uint64_t view;   /* the ledger's view the lease was taken in */
+    int64_t quiet_since_ms;
+    char holder[WORK_HOLDER_MAX]; /* who has the lease, and since when it stood still */
+    int64_t holder_since_ms;
+    unsigned busy;
+
+    unsigned failures; /* in a row, of the stage */
+    unsigned attempts; /* calls made */
+    int64_t waited_ms; /* spent backing off */
+    int64_t began_ms;  /* wall */
+    char detail[512];  /* the vendor's words for the last refusal */
+
+    struct call call;
+    struct arena call_arena;
+    struct transfer transfer;
+    struct step step; /* what the last answer came to */
+};
+
+/* ---- the pool ---- */
+
+struct pool {
+    struct work *all;
+    struct work *spare;
+    size_t count;
+    size_t used;
+    uint64_t serial;
+};
+
+void pool_init(struct pool *pool, size_t count);
+void pool_close(struct pool *pool);
+struct work *pool_take(struct pool *pool); /* NULL when all are used */
+void pool_return(struct pool *pool, struct work *work);
+
+/* ---- order keys ---- */
+
+struct order_key {
+    struct order_key *next; /* in its bucket */
+    uint64_t hash;
+    struct work *first; /* the one that may run */
+    struct work **last;
+    size_t name_len;
+    uint8_t name[];
+};
+
+struct order {
+    struct order_key **buckets;
+    size_t bucket_count; /* a power of two */
+    size_t keys;
+};
+
+void order_init(struct order *order, size_t expected);
+void order_close(struct order *order);
+/* Puts the work behind the others of its order key; true when it may run now. */
+bool order_enter(struct order *order, struct work *work);
+/* Takes the running work out; returns the one that may run now, NULL when there is none. */
+struct work *order_leave(struct order *order, struct work *work);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The memo: a small JSON object that travels with an item and is kept with its
+ * effect in the ledger. Pure.
+ */
+#include "consumer/worker.h"
+
+#include <limits.h>
+
+static struct json_object *member(const struct item *item, const char *name)
+{
+    struct json_object *value = NULL;
+    return json_object_object_get_ex(item->memo, name, &value) ? value : NULL;
+}
+
+static void set(struct item *item, const char *name, struct json_object *value)
+{
+    CHECK(value != NULL && json_object_object_add(item->memo, name, value) == 0);
+}
+
+span item_memo_text(const struct item *item, const char *name)
+{
+    return json_text(member(item, name));
+}
+
+void item_memo_set(struct item *item, const char *name, span value)
+{
+    CHECK(value.len < INT_MAX);
+    set(item, name,
+        json_object_new_string_len(value.len == 0 ? "" : (const char *)value.at, (int)value.len));
+}
+
+bool item_memo_flag(const struct item *item, const char *name)
+{
+    return json_object_get_boolean(member(item, name)) != 0;
+}
+
+void item_memo_set_flag(struct item *item, const char *name, bool value)
+{
+    set(item, name, json_object_new_boolean(value));
+}
+
+int64_t item_memo_number(const struct item *item, const char *name)
+{
+    return json_object_get_int64(member(item, name));
+}
+
+void item_memo_set_number(struct item *item, const char *name, int64_t value)
+{
+    set(item, name, json_object_new_int64(value));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The Lua scripts of consumer/scripts/, compiled in. Each touches keys of one
+ * hash tag, reads no clock, and bears being run twice. It returns a list:
+ *   word, text, journal, extras…
+ * where the journal is a flat list of quads (kind, key, field, value) that the
+ * ledger appends to the changelog before the result counts; kind S is a string
+ * key, H a field of a hash.
+ */
+#ifndef HEARBACK_CONSUMER_SCRIPTS_H
+#define HEARBACK_CONSUMER_SCRIPTS_H
+
+#include "consumer/worker.h"
+
+extern struct script script_claim;
+extern struct script script_record;
+extern struct script script_lease;
+extern struct script script_seen_mark;
+extern struct script script_restore_apply;
+extern struct script script_restore_done;
+extern struct script script_theme_weigh;
+extern struct script script_theme_keep;
+
+/* All of them, NULL last. */
+extern struct script *const scripts_all[];
+
+/* Fills in each script's SHA-1. Once, before anything is sent. */
+void scripts_init(void);
+
+#endif

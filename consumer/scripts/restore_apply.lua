@@ -1,0 +1,27 @@
+-- Writes a batch of changelog records into the view that is being restored.
+--
+-- KEYS  1 the restore's lock
+-- ARGV  1 who restores   2 time to live of the lock in ms
+--       3… quads: kind (S string, H hash field), key, field, value; kind s or h: delete
+-- Returns {"ok" | "lost", "", journal}
+--
+-- The one script that touches many hash tags: nothing else runs while the view
+-- is closed, and the lock is checked with every batch, so that a restorer which
+-- was stopped for a while cannot write old values over new ones.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    return {'lost', '', {}}
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+for i = 3, #ARGV, 4 do
+    local kind, key, field, value = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+    if kind == 'S' then
+        redis.call('SET', key, value)
+    elseif kind == 'H' then
+        redis.call('HSET', key, field, value)
+    elseif kind == 's' then
+        redis.call('DEL', key)
+    elseif kind == 'h' then
+        redis.call('HDEL', key, field)
+    end
+end
+return {'ok', '', {}}
