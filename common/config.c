@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ARENA_BYTES_MAX (16 * 1024 * 1024)
+#define ARENA_BYTES_MAX ((size_t)16 * 1024 * 1024)
 
 static int by_line(const void *a, const void *b)
 {
@@ -147,7 +147,7 @@ uint64_t config_digest(const struct config *config)
     size_t count = 0;
     const struct config_section *sections = config_sections(&count);
     struct buf text;
-    buf_init(&text, 256 * 1024);
+    buf_init(&text, (size_t)256 * 1024);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; sections[i].in_digest && j < sections[i].row_count; j++) {
             const struct config_row *row = &sections[i].rows[j];

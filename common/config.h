@@ -15,8 +15,8 @@
 #include <stddef.h>
 
 #define CONFIG_SOURCES_MAX  32
-#define CONFIG_FILE_MAX     (1024 * 1024) /* bytes of hearback.yaml */
-#define CONFIG_POINTERS_MAX 16            /* alternates of one field */
+#define CONFIG_FILE_MAX     ((size_t)1024 * 1024) /* bytes of hearback.yaml */
+#define CONFIG_POINTERS_MAX 16                    /* alternates of one field */
 
 struct config_log {
     char *level; /* debug info warn error */

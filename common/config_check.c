@@ -203,18 +203,15 @@ static void check_jira(struct config_reader *reader)
 
 bool config_secret_key(const char *key)
 {
-    static const char *const words[] = {"secret", "token",   "password",   "passwd",
-                                        "apikey", "api_key", "credential", "private_key"};
-    char lower[CONFIG_KEY_MAX + 1];
-    size_t len = strlen(key) < CONFIG_KEY_MAX ? strlen(key) : CONFIG_KEY_MAX;
-    for (size_t i = 0; i < len; i++) {
-        char c = key[i] == '-' ? '_' : key[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-    }
-    lower[len] = 0;
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (strstr(lower, words[i]) != NULL) {
-            return true;
+    static const char *const words[] = {"secret",  "token",   "password",   "passwd",
+                                        "apikey",  "api_key", "api-key",    "credential",
+                                        "privkey", "private", "passphrase", "authorization"};
+    for (const char *at = key; *at != 0; at++) {
+        for (size_t i = 0; i < COUNT_OF(words); i++) {
+            size_t len = strlen(words[i]);
+            if (strnlen(at, len) == len && span_is_nocase(span_of(at, len), words[i])) {
+                return true;
+            }
         }
     }
     return false;

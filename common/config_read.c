@@ -79,7 +79,7 @@ static const char *found_words(struct config_reader *reader, const struct config
         return "a text with an @ in it";
     }
     struct buf words;
-    buf_init(&words, FOUND_MAX * (size_t)8);
+    buf_init(&words, (size_t)FOUND_MAX * 8);
     buf_add_json(&words, span_of(node->text.at, span_cut_utf8(node->text, FOUND_MAX)));
     buf_add_text(&words, node->text.len > FOUND_MAX ? "..." : "");
     span json = buf_span(&words);
@@ -207,7 +207,9 @@ static const char *shown(struct config_reader *reader, const char *key)
     memcpy(word, key, len);
     word[len] = 0;
     for (size_t i = 0; i < len; i++) {
-        word[i] = (uint8_t)word[i] < 0x20 ? '?' : word[i];
+        if ((uint8_t)word[i] < 0x20) {
+            word[i] = '?';
+        }
     }
     return config_say(reader, "%s", word);
 }

@@ -274,10 +274,14 @@ void config_variable(const struct config_secret *secret, const char *source, str
         buf_add_text(out, secret->variable);
         return;
     }
+    static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     buf_add_text(out, "HEARBACK_SOURCE_");
     for (const char *c = source; *c != 0; c++) {
-        bool small = *c >= 'a' && *c <= 'z';
-        buf_add_char(out, *c == '-' ? '_' : small ? (char)(*c - ('a' - 'A')) : *c);
+        if (*c >= 'a' && *c <= 'z') {
+            buf_add_char(out, capitals[*c - 'a']);
+        } else {
+            buf_add_text(out, *c == '-' ? "_" : (const char[]){*c, 0});
+        }
     }
     buf_add_char(out, '_');
     buf_add_text(out, secret->variable);

@@ -14,7 +14,7 @@
 #define CONFIG_ROWS_MAX  32     /* of one section */
 #define CONFIG_KEY_MAX   64     /* bytes of a row's key */
 #define CONFIG_ALWAYS    0x100u /* in needed_for: every program needs it where its section stands */
-#define CONFIG_BODY_ROOM (64 * 1024) /* what a record holds beyond the body */
+#define CONFIG_BODY_ROOM (INT64_C(64) * 1024) /* what a record holds beyond the body */
 
 enum config_type {
     CONFIG_TEXT,         /* char * */

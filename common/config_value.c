@@ -13,7 +13,7 @@
 static const struct config_unit duration_units[] = {
     {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0}};
 static const struct config_unit size_units[] = {
-    {"GiB", 1024 * 1024 * 1024}, {"MiB", 1024 * 1024}, {"KiB", 1024}, {"B", 1}, {NULL, 0}};
+    {"GiB", INT64_C(1) << 30}, {"MiB", INT64_C(1) << 20}, {"KiB", 1024}, {"B", 1}, {NULL, 0}};
 
 const struct config_unit *config_units(enum config_type type)
 {

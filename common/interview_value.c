@@ -8,9 +8,7 @@
 #include <errno.h>
 
 #define MS_OF_YEAR_10000 INT64_C(253402300800000)
-#define SECONDS_MAX                                                                                \
-    100000000000.0 /* more is milliseconds: as seconds it would be the year 5138                   \
-                    */
+#define SECONDS_MAX      100000000000.0 /* more is milliseconds, not the year 5138 */
 
 static bool is_container(struct json_object *value)
 {

@@ -28,16 +28,16 @@ static void add(struct letter *letter, const char *name, span value)
     record->headers[record->header_count++] = (struct outbox_header){.name = name, .value = value};
 }
 
-static void address(struct letter *letter, const struct record *from, const char *worker,
-                    const char *reason, const char *detail)
+static void address(struct letter *letter, const struct deadletter *dead)
 {
+    const struct record *from = dead->record;
     letter->record.topic = TOPIC_DEAD;
     letter->record.key = from->key;
     (void)snprintf(letter->partition, LETTER_NUMBER, "%d", (int)from->partition);
     (void)snprintf(letter->offset, LETTER_NUMBER, "%lld", (long long)from->offset);
-    add(letter, "worker", span_text(worker));
-    add(letter, "reason", span_text(reason));
-    add(letter, "detail", span_text(detail));
+    add(letter, "worker", span_text(dead->worker->name));
+    add(letter, "reason", span_text(dead->reason));
+    add(letter, "detail", span_text(dead->detail));
     add(letter, "topic", span_text(from->topic));
     add(letter, "partition", span_text(letter->partition));
     add(letter, "offset", span_text(letter->offset));
@@ -50,17 +50,16 @@ static void count(const char *reason)
                1);
 }
 
-void deadletter_record(struct outbox outbox, const struct worker *worker,
-                       const struct record *record, const char *reason, const char *detail,
+void deadletter_record(struct outbox outbox, struct deadletter dead,
                        void (*acked)(void *owner, bool durable), void *owner)
 {
     struct letter letter = {0};
-    address(&letter, record, worker->name, reason, detail);
-    letter.record.value = record->value.at == NULL ? span_text("") : record->value;
-    LOG(LOG_WARN, "dead_letter", L_TEXT("worker", worker->name), L_TEXT("reason", reason),
-        L_TEXT("detail", detail), L_TEXT("topic", record->topic),
-        L_INT("partition", record->partition), L_INT("offset", record->offset));
-    count(reason);
+    address(&letter, &dead);
+    letter.record.value = dead.record->value.at == NULL ? span_text("") : dead.record->value;
+    LOG(LOG_WARN, "dead_letter", L_TEXT("worker", dead.worker->name), L_TEXT("reason", dead.reason),
+        L_TEXT("detail", dead.detail), L_TEXT("topic", dead.record->topic),
+        L_INT("partition", dead.record->partition), L_INT("offset", dead.record->offset));
+    count(dead.reason);
     outbox.send(outbox.self, &letter.record, acked, owner);
 }
 
@@ -80,11 +79,15 @@ static void on_letter(void *owner, bool durable)
 void stages_letter(struct stages *stages, struct work *work)
 {
     const struct worker *worker = stages->parts.worker;
+    struct deadletter dead = {.worker = worker,
+                              .record = &work->load->job.record,
+                              .reason = work->step.reason,
+                              .detail = work->detail};
     struct letter letter = {0};
     struct buf fragment;
     buf_init(&fragment, LETTER_BYTES_MAX);
     worker->fragment(&work->item, &fragment);
-    address(&letter, &work->load->job.record, worker->name, work->step.reason, work->detail);
+    address(&letter, &dead);
     letter.record.value = fragment.broken ? span_text("{}") : buf_span(&fragment);
     (void)snprintf(letter.attempts, LETTER_NUMBER, "%u", work->attempts);
     clock_format(work->began_ms, letter.first_at, LETTER_NUMBER);

@@ -9,9 +9,15 @@
 #include "consumer/engine/outbox.h"
 #include "consumer/worker.h"
 
+struct deadletter {
+    const struct worker *worker;
+    const struct record *record;
+    const char *reason;
+    const char *detail;
+};
+
 /* Appends it; `acked` is called as for outbox.send. Texts are copied. */
-void deadletter_record(struct outbox outbox, const struct worker *worker,
-                       const struct record *record, const char *reason, const char *detail,
+void deadletter_record(struct outbox outbox, struct deadletter dead,
                        void (*acked)(void *owner, bool durable), void *owner);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "consumer/engine/ledger.h"
 
+#include "common/failpoint.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -178,6 +179,7 @@ static void lines_durable(struct op *op)
     if (op->acks > 0 || op->sending) {
         return;
     }
+    failpoint(op->step == OP_BEFORE ? "journaled_before" : "journaled_after");
     if (op->refused) {
         finish(op, LEDGER_AGAIN);
     } else if (op->step == OP_BEFORE) {
@@ -250,6 +252,7 @@ static void on_script(void *self, const struct redis_reply *reply)
 {
     struct op *op = self;
     struct ledger *ledger = op->ledger;
+    failpoint("script_ran");
     if (reply->kind == REDIS_LIST && redis_copy(&op->arena, reply, &op->reply)) {
         op->step = OP_CONFIRM;
         op->next = NULL;
@@ -292,6 +295,7 @@ static void run_script(struct op *op)
         args[count++] = r->args[i];
     }
     op->step = OP_SCRIPT;
+    failpoint("script_sending");
     ledger->confirm_owed = true;
     metric_add(ledger->scripts, 1);
     redis_send(ledger->redis, args, count, on_script, op);

@@ -18,13 +18,13 @@ struct load_ticket {
 };
 
 void seen_init(struct seen *seen, struct redis *redis, struct ledger *ledger, uint64_t digest,
-               const char *worker, const char *topic, int32_t partition)
+               const char *name)
 {
     uint64_t round = seen->round + 1;
     mem_free(seen->bits);
     *seen = (struct seen){
         .redis = redis, .ledger = ledger, .digest = digest, .segment = -1, .round = round};
-    (void)snprintf(seen->name, sizeof(seen->name), "%s/%s/%d", worker, topic, (int)partition);
+    span_to_text(span_text(name), seen->name, sizeof(seen->name));
 }
 
 void seen_close(struct seen *seen)

@@ -37,8 +37,9 @@ struct seen {
     size_t pending_count;
 };
 
+/* `name`: worker/topic/partition. */
 void seen_init(struct seen *seen, struct redis *redis, struct ledger *ledger, uint64_t digest,
-               const char *worker, const char *topic, int32_t partition);
+               const char *name);
 void seen_close(struct seen *seen);
 
 /* SEEN_LOADING: the segment was asked for; ask again when Redis has answered. */

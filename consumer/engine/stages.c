@@ -7,6 +7,7 @@
  */
 #include "consumer/engine/stages_inside.h"
 
+#include "common/failpoint.h"
 #include "common/mem.h"
 
 struct stages *stages_new(struct stages_parts parts)
@@ -301,8 +302,15 @@ static bool between_steps(const struct work *work)
     return work->phase != PHASE_RECORD && work->phase != PHASE_LETTER && work->phase != PHASE_SEND;
 }
 
+static const char *const phase_points[] = {
+    [PHASE_CLAIM] = "claim",   [PHASE_ASK] = "ask",   [PHASE_SLOT] = "slot",
+    [PHASE_INTEND] = "intend", [PHASE_SEND] = "send", [PHASE_RECORD] = "record",
+    [PHASE_LETTER] = "letter"};
+
 static void run(struct stages *stages, struct work *work)
 {
+    failpoint(phase_points[work->phase]);
+    failpoint(stage_of(stages, work)->name);
     if (between_steps(work) && !wanted(stages, work)) {
         give_back(stages, work);
         return;

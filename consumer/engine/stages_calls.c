@@ -7,6 +7,8 @@
 #include "consumer/engine/stages_inside.h"
 #include "consumer/engine/verdict.h"
 
+#include "common/failpoint.h"
+
 struct destination *stages_destination(struct stages *stages, const struct work *work)
 {
     const struct destination_kind *kind = stage_of(stages, work)->to;
@@ -203,6 +205,7 @@ static void on_transfer(void *self, struct transfer *t)
     struct destination *to = t->to;
     bool effect = stage_is_effect(stage_of(stages, work));
     work->owed = false;
+    failpoint("answered");
     struct reply reply = {.status = t->status,
                           .body = buf_span(&t->reply_body),
                           .headers = t->headers,
@@ -255,5 +258,7 @@ void stages_send(struct stages *stages, struct work *work)
     work->attempts++;
     work->sent_ms = stages_now(stages);
     work->owed = true;
+    failpoint("sending");
     stages->parts.caller.start(stages->parts.caller.self, t);
+    failpoint("sent");
 }

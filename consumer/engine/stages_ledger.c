@@ -309,24 +309,31 @@ static void make_record(const struct stages *stages, const struct work *work, co
     buf_add_char(out, '}');
 }
 
-static void write_record(struct stages *stages, struct work *work, span record, const char *mode,
-                         bool journal_first, bool release,
-                         void (*done)(void *, enum ledger_result, const struct redis_reply *))
+/* How a record is written. */
+struct writing {
+    const char *mode;   /* "held" or "late", see record.lua */
+    bool journal_first; /* the changelog has it before Redis does */
+    bool release;       /* and the lease is let go */
+    void (*done)(void *self, enum ledger_result result, const struct redis_reply *reply);
+};
+
+static void write_record(struct stages *stages, struct work *work, span record,
+                         struct writing writing)
 {
     SCOPED(keys_close) struct item_keys keys;
     keys_make(stages, work, &keys);
     char ttl[24];
-    span args[] = {span_text(stages->parts.owner), record, span_text(mode),
+    span args[] = {span_text(stages->parts.owner), record, span_text(writing.mode),
                    span_text(ttl_text(stages, ttl, sizeof(ttl))),
-                   span_text(release ? "release" : "")};
+                   span_text(writing.release ? "release" : "")};
     struct ledger_request request = {.script = &script_record,
                                      .keys = keys.spans,
                                      .key_count = 2,
                                      .args = args,
                                      .arg_count = COUNT_OF(args),
-                                     .done = done,
+                                     .done = writing.done,
                                      .self = work};
-    if (journal_first) {
+    if (writing.journal_first) {
         request.before[0] =
             (struct ledger_line){.kind = 'S', .key = keys.spans[1], .value = record};
         request.before_count = 1;
@@ -381,7 +388,8 @@ void stages_intend(struct stages *stages, struct work *work)
     /* The line goes to the changelog before Redis grants: whatever view is restored after the
      * grant knows of it, so nothing is sent that a later view could not have been told. */
     work->intend_sent_ms = stages_now(stages);
-    write_record(stages, work, buf_span(&record), "held", true, false, on_intended);
+    write_record(stages, work, buf_span(&record),
+                 (struct writing){.mode = "held", .journal_first = true, .done = on_intended});
     buf_close(&record);
 }
 
@@ -419,7 +427,8 @@ void stages_record(struct stages *stages, struct work *work)
     const char *stage = next ? stage_of(stages, work)->name : NULL;
     buf_init(&record, WORK_ARENA_BYTES);
     make_record(stages, work, state, stage, next ? NULL : work->step.reason, &record);
-    write_record(stages, work, buf_span(&record), "late", false, !next, on_recorded);
+    write_record(stages, work, buf_span(&record),
+                 (struct writing){.mode = "late", .release = !next, .done = on_recorded});
     buf_close(&record);
 }
 

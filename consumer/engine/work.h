@@ -24,11 +24,12 @@ struct load {
     struct partition *partition;
     uint64_t generation; /* of the partition's assignment when the record was read */
     rd_kafka_message_t *message;
-    size_t open;           /* items made and not settled */
-    bool made_all;         /* the cursor is at its end */
-    bool spoiled;          /* an item was given back: the record must not be settled */
-    struct intake *intake; /* while its dead letter is owed */
-    struct load *next;     /* loads whose cursor is not at its end */
+    size_t open;            /* items made and not settled */
+    bool made_all;          /* the cursor is at its end */
+    bool spoiled;           /* an item was given back: the record must not be settled */
+    struct intake *intake;  /* while its dead letter is owed */
+    const char *unreadable; /* static: why no items could be made */
+    struct load *next;      /* loads whose cursor is not at its end */
 };
 
 /* What is done next when the work runs. */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The intake's part in the consumer group: which partitions are ours, what may be
+ * stored of them, and pausing. librdkafka calls the rebalance callback from
+ * inside a consume call. One thread.
+ */
+#include "consumer/engine/intake_inside.h"
+
+#include <stdio.h>
+
+struct partition *intake_partition(struct intake *intake, int32_t id)
+{
+    CHECK(id >= 0 && id < INTAKE_PARTITIONS_MAX);
+    return intake->partitions[id];
+}
+
+static void gained(struct intake *intake, int32_t id)
+{
+    if (intake_partition(intake, id) == NULL) {
+        intake->partitions[id] = mem_must_alloc(sizeof(struct partition));
+    }
+    struct partition *partition = intake_partition(intake, id);
+    char name[192];
+    partition->id = id;
+    partition->assigned = true;
+    partition->generation++;
+    partition->stored = -1;
+    partition->dirty = false;
+    window_close(&partition->window);
+    (void)snprintf(name, sizeof(name), "%s/%s/%d", intake->parts.worker->name,
+                   intake->parts.worker->topic, (int)id);
+    seen_init(&partition->seen, intake->parts.redis, intake->parts.ledger, intake->digest, name);
+    metric_add(intake->metric_partitions, 1);
+}
+
+static void gone(struct intake *intake, int32_t id)
+{
+    struct partition *partition = intake_partition(intake, id);
+    if (partition != NULL && partition->assigned) {
+        partition->assigned = false;
+        partition->generation++;
+        intake->shrank = true;
+        seen_flush(&partition->seen);
+        metric_add(intake->metric_partitions, -1);
+    }
+}
+
+static void say_rebalance(const char *what, const rd_kafka_topic_partition_list_t *partitions)
+{
+    LOG(LOG_INFO, "rebalance", L_TEXT("what", what), L_INT("partitions", partitions->cnt));
+}
+
+void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                       rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    struct intake *intake = opaque;
+    rd_kafka_error_t *error = NULL;
+    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        say_rebalance("assigned", partitions);
+        for (int i = 0; i < partitions->cnt; i++) {
+            gained(intake, partitions->elems[i].partition);
+        }
+        error = rd_kafka_incremental_assign(rk, partitions);
+        /* Whether a partition is paused outlives its assignment: say it anew. */
+        (void)(intake->paused ? rd_kafka_pause_partitions(rk, partitions)
+                              : rd_kafka_resume_partitions(rk, partitions));
+    } else {
+        bool lost = rd_kafka_assignment_lost(rk) != 0;
+        say_rebalance(lost ? "lost" : "revoked", partitions);
+        if (!lost) {
+            intake_store(intake); /* before the unassign: it is committed with it */
+        }
+        for (int i = 0; i < partitions->cnt; i++) {
+            gone(intake, partitions->elems[i].partition);
+        }
+        error = rd_kafka_incremental_unassign(rk, partitions);
+    }
+    if (error != NULL) {
+        LOG(LOG_ERROR, "rebalance_failed", L_TEXT("found", rd_kafka_error_string(error)),
+            L_TEXT("expected", "an assignment that Kafka and this worker agree on"));
+        rd_kafka_error_destroy(error);
+    }
+}
+
+void intake_store(struct intake *intake)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    for (int32_t id = 0; id < INTAKE_PARTITIONS_MAX; id++) {
+        struct partition *p = intake->partitions[id];
+        if (p == NULL || !p->assigned || !p->dirty) {
+            continue;
+        }
+        p->dirty = false;
+        seen_flush(&p->seen);
+        int64_t low = window_low(&p->window);
+        if (low > p->stored) {
+            list = list == NULL ? rd_kafka_topic_partition_list_new(8) : list;
+            rd_kafka_topic_partition_list_add(list, intake->parts.worker->topic, id)->offset = low;
+            p->stored = low;
+        }
+    }
+    if (list == NULL) {
+        return;
+    }
+    (void)rd_kafka_offsets_store(intake->consumer, list); /* each element says for itself */
+    for (int i = 0; i < list->cnt; i++) {
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            LOG(LOG_WARN, "offset_not_stored", L_INT("partition", list->elems[i].partition),
+                L_TEXT("found", rd_kafka_err2str(list->elems[i].err)),
+                L_TEXT("expected", "a partition that is ours; its next owner reads these again"));
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+struct err intake_join(struct intake *intake)
+{
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, intake->parts.worker->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t err = rd_kafka_subscribe(intake->consumer, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        FAIL(ERR_FATAL, (int)err, "the topic cannot be subscribed");
+    }
+    intake->joined = true;
+    return NO_ERROR;
+}
+
+void intake_pause(struct intake *intake, bool paused)
+{
+    if (intake->paused == paused) {
+        return;
+    }
+    intake->paused = paused;
+    rd_kafka_topic_partition_list_t *list = NULL;
+    if (rd_kafka_assignment(intake->consumer, &list) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return;
+    }
+    (void)(paused ? rd_kafka_pause_partitions(intake->consumer, list)
+                  : rd_kafka_resume_partitions(intake->consumer, list));
+    LOG(LOG_INFO, paused ? "consuming_paused" : "consuming_resumed",
+        L_INT("partitions", list->cnt));
+    rd_kafka_topic_partition_list_destroy(list);
+}

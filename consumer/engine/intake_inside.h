@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the three files of the intake share: intake.c (consuming), intake_group.c
+ * (partitions and the group) and intake_loads.c (open records and their items).
+ * Nobody else includes this.
+ */
+#ifndef HEARBACK_CONSUMER_ENGINE_INTAKE_INSIDE_H
+#define HEARBACK_CONSUMER_ENGINE_INTAKE_INSIDE_H
+
+#include "common/kafka.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "consumer/engine/intake.h"
+
+#define INTAKE_BATCH          64
+#define INTAKE_PARTITIONS_MAX 512
+#define INTAKE_IDLE_POLL_MS   100 /* while there is no room: one record, so rebalances are served */
+#define INTAKE_PAUSE_AFTER_MS 1000
+#define INTAKE_ARENA_BYTES    (64u << 20)
+
+struct intake {
+    struct intake_parts parts;
+    rd_kafka_t *consumer;
+    rd_kafka_queue_t *queue;
+    int event_fd;
+    bool joined;
+    bool stopping;
+    bool shrank;
+    bool full; /* between the two marks the answer stays what it was */
+    uint64_t digest;
+    struct partition *partitions[INTAKE_PARTITIONS_MAX]; /* by id; made when first assigned */
+    rd_kafka_message_t *pending[INTAKE_BATCH];           /* read, not yet opened */
+    size_t pending_first;
+    size_t pending_count;
+    struct load *unmade; /* loads whose cursor is not at its end, in order */
+    struct load **unmade_last;
+    size_t loads;
+    int64_t polled_ms;
+    int64_t short_since_ms;
+    bool paused;
+    struct metric *metric_records;
+    struct metric *metric_skipped;
+    struct metric *metric_partitions;
+};
+
+/* intake_group.c */
+struct partition *intake_partition(struct intake *intake, int32_t id); /* NULL: never ours */
+void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                       rd_kafka_topic_partition_list_t *partitions, void *opaque);
+/* A shortage that lasts pauses the partitions: nothing is fetched, rebalances are still served. */
+void intake_pause(struct intake *intake, bool paused);
+
+/* intake_loads.c */
+void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *message);
+/* Makes items of open records while there is room. */
+void intake_pump(struct intake *intake);
+
+#endif
