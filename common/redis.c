@@ -251,6 +251,7 @@ void redis_free(struct redis **at)
     if (redis == NULL) {
         return;
     }
+    redis->said_away = true; /* going of our own will is no news */
     drop_connection(redis);
     while (redis->oldest != NULL) {
         struct redis_command *command = redis->oldest;

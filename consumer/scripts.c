@@ -25,6 +25,14 @@ struct script *const scripts_all[] = {
     &script_theme_weigh, &script_theme_keep,    NULL,
 };
 
+void scripts_load(struct redis *redis)
+{
+    for (struct script *const *at = scripts_all; *at != NULL; at++) {
+        span load[] = {span_text("SCRIPT"), span_text("LOAD"), span_text((*at)->text)};
+        redis_send(redis, load, COUNT_OF(load), NULL, NULL);
+    }
+}
+
 void scripts_init(void)
 {
     for (struct script *const *at = scripts_all; *at != NULL; at++) {

@@ -26,5 +26,7 @@ extern struct script *const scripts_all[];
 
 /* Fills in each script's SHA-1. Once, before anything is sent. */
 void scripts_init(void);
+/* Tells Redis all scripts; calls by SHA-1 that are sent behind this find them. */
+void scripts_load(struct redis *redis);
 
 #endif

@@ -63,7 +63,7 @@ void intake_free(struct intake **at, bool abandon)
         return; /* the process ends; open records still point into librdkafka */
     }
     rd_kafka_destroy(intake->consumer);
-    for (size_t i = 0; i < INTAKE_PARTITIONS_MAX; i++) {
+    for (int32_t i = 0; i < intake->partition_count; i++) {
         if (intake->partitions[i] != NULL) {
             window_close(&intake->partitions[i]->window);
             seen_close(&intake->partitions[i]->seen);
@@ -95,6 +95,11 @@ static bool take_record(struct intake *intake, rd_kafka_message_t *m)
     if (partition == NULL || !partition->assigned) {
         rd_kafka_message_destroy(m);
         return true;
+    }
+    if (m->offset < partition->window.next) {
+        LOG(LOG_WARN, "offsets_went_back", L_INT("partition", m->partition),
+            L_INT("found", m->offset), L_INT("expected_from", partition->window.next));
+        intake_begin(intake, partition);
     }
     int64_t at_ms = rd_kafka_message_timestamp(m, NULL);
     enum seen_answer seen = seen_ask(&partition->seen, m->offset, at_ms);
@@ -138,7 +143,7 @@ static bool has_room(struct intake *intake)
     if (intake->full || intake->unmade != NULL || intake->loads >= pool->count * 4) {
         return false;
     }
-    for (size_t i = 0; i < INTAKE_PARTITIONS_MAX; i++) {
+    for (int32_t i = 0; i < intake->partition_count; i++) {
         const struct partition *p = intake->partitions[i];
         if (p != NULL && p->assigned && window_full(&p->window)) {
             return false;

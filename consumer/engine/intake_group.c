@@ -14,22 +14,28 @@ struct partition *intake_partition(struct intake *intake, int32_t id)
     return intake->partitions[id];
 }
 
-static void gained(struct intake *intake, int32_t id)
+void intake_begin(struct intake *intake, struct partition *partition)
 {
-    if (intake_partition(intake, id) == NULL) {
-        intake->partitions[id] = mem_must_alloc(sizeof(struct partition));
-    }
-    struct partition *partition = intake_partition(intake, id);
     char name[192];
-    partition->id = id;
-    partition->assigned = true;
     partition->generation++;
     partition->stored = -1;
     partition->dirty = false;
     window_close(&partition->window);
     (void)snprintf(name, sizeof(name), "%s/%s/%d", intake->parts.worker->name,
-                   intake->parts.worker->topic, (int)id);
+                   intake->parts.worker->topic, (int)partition->id);
     seen_init(&partition->seen, intake->parts.redis, intake->parts.ledger, intake->digest, name);
+}
+
+static void gained(struct intake *intake, int32_t id)
+{
+    if (intake_partition(intake, id) == NULL) {
+        intake->partitions[id] = mem_must_alloc(sizeof(struct partition));
+        intake->partition_count = id >= intake->partition_count ? id + 1 : intake->partition_count;
+    }
+    struct partition *partition = intake_partition(intake, id);
+    partition->id = id;
+    partition->assigned = true;
+    intake_begin(intake, partition);
     metric_add(intake->metric_partitions, 1);
 }
 
@@ -85,7 +91,7 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
 void intake_store(struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *list = NULL;
-    for (int32_t id = 0; id < INTAKE_PARTITIONS_MAX; id++) {
+    for (int32_t id = 0; id < intake->partition_count; id++) {
         struct partition *p = intake->partitions[id];
         if (p == NULL || !p->assigned || !p->dirty) {
             continue;

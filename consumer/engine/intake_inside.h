@@ -14,7 +14,7 @@
 #include "consumer/engine/intake.h"
 
 #define INTAKE_BATCH          64
-#define INTAKE_PARTITIONS_MAX 512
+#define INTAKE_PARTITIONS_MAX 4096
 #define INTAKE_IDLE_POLL_MS   100 /* while there is no room: one record, so rebalances are served */
 #define INTAKE_PAUSE_AFTER_MS 1000
 #define INTAKE_ARENA_BYTES    (64u << 20)
@@ -30,6 +30,7 @@ struct intake {
     bool full; /* between the two marks the answer stays what it was */
     uint64_t digest;
     struct partition *partitions[INTAKE_PARTITIONS_MAX]; /* by id; made when first assigned */
+    int32_t partition_count;                             /* one above the highest id made */
     rd_kafka_message_t *pending[INTAKE_BATCH];           /* read, not yet opened */
     size_t pending_first;
     size_t pending_count;
@@ -46,6 +47,8 @@ struct intake {
 
 /* intake_group.c */
 struct partition *intake_partition(struct intake *intake, int32_t id); /* NULL: never ours */
+/* The partition's offsets begin anew: what is open of the old ones settles no more. */
+void intake_begin(struct intake *intake, struct partition *partition);
 void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                        rd_kafka_topic_partition_list_t *partitions, void *opaque);
 /* A shortage that lasts pauses the partitions: nothing is fetched, rebalances are still served. */

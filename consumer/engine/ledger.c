@@ -240,14 +240,6 @@ static void send_before(struct op *op)
     lines_durable(op);
 }
 
-static void load_scripts(struct ledger *ledger)
-{
-    for (struct script *const *at = scripts_all; *at != NULL; at++) {
-        span load[] = {span_text("SCRIPT"), span_text("LOAD"), span_text((*at)->text)};
-        redis_send(ledger->redis, load, COUNT_OF(load), NULL, NULL);
-    }
-}
-
 static void on_script(void *self, const struct redis_reply *reply)
 {
     struct op *op = self;
@@ -262,7 +254,7 @@ static void on_script(void *self, const struct redis_reply *reply)
     }
     if (reply->kind == REDIS_ERROR) {
         if (span_starts(reply->text, "NOSCRIPT")) {
-            load_scripts(ledger);
+            scripts_load(ledger->redis);
         } else {
             LOG(LOG_WARN, "redis_refused", L_TEXT("script", op->request.script->name),
                 L_SPAN("found", reply->text),

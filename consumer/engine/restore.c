@@ -245,6 +245,7 @@ static struct err find_partitions(struct restore *restore)
 
 static struct err start_reading(struct restore *restore)
 {
+    scripts_load(restore->parts.redis); /* they may have been flushed with the rest */
     TRY(make_reader(restore));
     TRY(find_partitions(restore));
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(restore->partitions);
@@ -454,10 +455,7 @@ void restore_free(struct restore **at)
 
 void restore_connected(struct restore *restore)
 {
-    for (struct script *const *at = scripts_all; *at != NULL; at++) {
-        span load[] = {span_text("SCRIPT"), span_text("LOAD"), span_text((*at)->text)};
-        redis_send(restore->parts.redis, load, COUNT_OF(load), NULL, NULL);
-    }
+    scripts_load(restore->parts.redis);
     span policy[] = {span_text("CONFIG"), span_text("GET"), span_text("maxmemory-policy")};
     ask_view(restore);
     ask(restore, policy, COUNT_OF(policy), on_policy);

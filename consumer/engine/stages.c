@@ -124,7 +124,7 @@ void stages_finish(struct stages *stages, struct work *work)
     stages->open--;
     metric_set(stages->metric_open, (int64_t)stages->open);
     load->open--;
-    if (next != NULL) {
+    if (next != NULL && !next->queued) { /* a sweep may have queued it already */
         stages_enqueue(stages, next);
     }
     if (load->open == 0 && (load->made_all || load->spoiled)) {

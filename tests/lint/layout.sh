@@ -4,7 +4,8 @@
 # Rule: who may include whom, so that the door and the workers stay apart and a worker can be read
 # without the engine (docs: the layout).
 #   producer/ and consumer/ never include each other; common/ includes none of the programs
-#   consumer/workers/  may use common/, consumer/apis/, consumer/worker.h and its own folder
+#   consumer/workers/  may use common/, consumer/apis/, consumer/worker.h, consumer/scripts.h (the
+#                      names of the scripts) and its own folder
 #   consumer/apis/     knows no worker and no engine
 #   consumer/engine/   names no vendor, in code or in words
 # Project headers are named from the checkout's root ("common/err.h"), else the rules could be
@@ -27,8 +28,8 @@ includes() {
         from ~ /^producer\// && to ~ /^consumer\// { no("the door knows no worker") }
         from ~ /^consumer\// && to ~ /^producer\// { no("a worker does not know the door") }
         from ~ /^consumer\/workers\// &&
-            to !~ /^(common\/|consumer\/apis\/|consumer\/workers\/|consumer\/worker\.h$)/ {
-            no("a worker sees common/, consumer/apis/ and consumer/worker.h")
+            to !~ /^(common\/|consumer\/apis\/|consumer\/workers\/|consumer\/(worker|scripts)\.h$)/ {
+            no("a worker sees common/, consumer/apis/, consumer/worker.h and scripts.h")
         }
         from ~ /^consumer\/apis\// && to ~ /^consumer\/(workers\/|workers\.h$|engine\/)/ {
             no("an api knows no worker and no engine")

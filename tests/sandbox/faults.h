@@ -5,8 +5,8 @@
  * decides, except that "stale" (which only blinds the search) comes on top of
  * any other. Kept under the sandbox's lock.
  */
-#ifndef HEARBACK_SANDBOX_FAULTS_H
-#define HEARBACK_SANDBOX_FAULTS_H
+#ifndef HEARBACK_TESTS_SANDBOX_FAULTS_H
+#define HEARBACK_TESTS_SANDBOX_FAULTS_H
 
 #include "tests/sandbox/request.h"
 

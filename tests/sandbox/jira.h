@@ -5,8 +5,8 @@
  * reads the call and fills in its answer. Everything runs under the sandbox's
  * lock. Message texts come from the reference sheet where it has them.
  */
-#ifndef HEARBACK_SANDBOX_JIRA_H
-#define HEARBACK_SANDBOX_JIRA_H
+#ifndef HEARBACK_TESTS_SANDBOX_JIRA_H
+#define HEARBACK_TESTS_SANDBOX_JIRA_H
 
 #include "common/secret.h"
 #include "tests/sandbox/store.h"

@@ -5,8 +5,8 @@
  * service has no use for (media, tables, extensions, layouts) are unknown here,
  * which is stricter than Jira. Pure, any thread that owns the tree.
  */
-#ifndef HEARBACK_SANDBOX_JIRA_ADF_H
-#define HEARBACK_SANDBOX_JIRA_ADF_H
+#ifndef HEARBACK_TESTS_SANDBOX_JIRA_ADF_H
+#define HEARBACK_TESTS_SANDBOX_JIRA_ADF_H
 
 #include "common/buf.h"
 #include "tests/sandbox/jsonx.h"

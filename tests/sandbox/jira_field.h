@@ -3,8 +3,8 @@
  * One field of an issue: its row, and the functions that check a value and put
  * it into a draft. Each returns false after noting a refusal in the draft's errors.
  */
-#ifndef HEARBACK_SANDBOX_JIRA_FIELD_H
-#define HEARBACK_SANDBOX_JIRA_FIELD_H
+#ifndef HEARBACK_TESTS_SANDBOX_JIRA_FIELD_H
+#define HEARBACK_TESTS_SANDBOX_JIRA_FIELD_H
 
 #include "tests/sandbox/jira.h"
 

@@ -2,8 +2,8 @@
  *
  * What a search asks for, however it was sent: by query or by body.
  */
-#ifndef HEARBACK_SANDBOX_JIRA_SEARCH_H
-#define HEARBACK_SANDBOX_JIRA_SEARCH_H
+#ifndef HEARBACK_TESTS_SANDBOX_JIRA_SEARCH_H
+#define HEARBACK_TESTS_SANDBOX_JIRA_SEARCH_H
 
 #include "tests/sandbox/jira.h"
 

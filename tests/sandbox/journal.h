@@ -6,8 +6,8 @@
  * it never lands in a new row; `lost` says how many rows the ring pushed out. Kept
  * under the sandbox's lock.
  */
-#ifndef HEARBACK_SANDBOX_JOURNAL_H
-#define HEARBACK_SANDBOX_JOURNAL_H
+#ifndef HEARBACK_TESTS_SANDBOX_JOURNAL_H
+#define HEARBACK_TESTS_SANDBOX_JOURNAL_H
 
 #include "common/buf.h"
 

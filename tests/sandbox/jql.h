@@ -5,8 +5,8 @@
  * of created, updated, key or id. Whatever else is valid JQL is refused here as an
  * error, so a query that works here works in Jira, not the other way round. Pure.
  */
-#ifndef HEARBACK_SANDBOX_JQL_H
-#define HEARBACK_SANDBOX_JQL_H
+#ifndef HEARBACK_TESTS_SANDBOX_JQL_H
+#define HEARBACK_TESTS_SANDBOX_JQL_H
 
 #include "common/arena.h"
 #include "common/err.h"

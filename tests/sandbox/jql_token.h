@@ -3,8 +3,8 @@
  * JQL cut into words, quoted strings and signs. The parser's other half; the
  * text is borrowed and decoded values live in the arena.
  */
-#ifndef HEARBACK_SANDBOX_JQL_TOKEN_H
-#define HEARBACK_SANDBOX_JQL_TOKEN_H
+#ifndef HEARBACK_TESTS_SANDBOX_JQL_TOKEN_H
+#define HEARBACK_TESTS_SANDBOX_JQL_TOKEN_H
 
 #include "tests/sandbox/jql.h"
 

@@ -5,8 +5,8 @@
  * parsed or made them; members are borrowed. json-c's reference counts are not
  * atomic, so trees are touched under the sandbox's lock only.
  */
-#ifndef HEARBACK_SANDBOX_JSONX_H
-#define HEARBACK_SANDBOX_JSONX_H
+#ifndef HEARBACK_TESTS_SANDBOX_JSONX_H
+#define HEARBACK_TESTS_SANDBOX_JSONX_H
 
 #include "common/own.h"
 #include "common/span.h"

@@ -2,8 +2,8 @@
  *
  * The command line of hearback-sandbox.
  */
-#ifndef HEARBACK_SANDBOX_OPTIONS_H
-#define HEARBACK_SANDBOX_OPTIONS_H
+#ifndef HEARBACK_TESTS_SANDBOX_OPTIONS_H
+#define HEARBACK_TESTS_SANDBOX_OPTIONS_H
 
 #include "tests/sandbox/vendor.h"
 

@@ -5,8 +5,8 @@
  * arena; an answer's body is its own buffer and its header values live in the
  * request's arena too. One thread, one request.
  */
-#ifndef HEARBACK_SANDBOX_REQUEST_H
-#define HEARBACK_SANDBOX_REQUEST_H
+#ifndef HEARBACK_TESTS_SANDBOX_REQUEST_H
+#define HEARBACK_TESTS_SANDBOX_REQUEST_H
 
 #include "common/arena.h"
 #include "common/buf.h"

@@ -5,8 +5,8 @@
  * wait, sandbox_serve (the effect) and sandbox_settle (what was answered).
  * Control calls go to sandbox_control instead. Tests move the clock.
  */
-#ifndef HEARBACK_SANDBOX_SANDBOX_H
-#define HEARBACK_SANDBOX_SANDBOX_H
+#ifndef HEARBACK_TESTS_SANDBOX_SANDBOX_H
+#define HEARBACK_TESTS_SANDBOX_SANDBOX_H
 
 #include "tests/sandbox/faults.h"
 #include "tests/sandbox/journal.h"

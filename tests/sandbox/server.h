@@ -4,8 +4,8 @@
  * delayed answer may then simply wait in its own thread, which is plainer than
  * suspending and resuming and good for the few hundred connections of a test.
  */
-#ifndef HEARBACK_SANDBOX_SERVER_H
-#define HEARBACK_SANDBOX_SERVER_H
+#ifndef HEARBACK_TESTS_SANDBOX_SERVER_H
+#define HEARBACK_TESTS_SANDBOX_SERVER_H
 
 #include "tests/sandbox/sandbox.h"
 

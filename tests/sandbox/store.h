@@ -6,8 +6,8 @@
  * project's counter moves on without an issue when a create is refused, as Jira's
  * does. Under the sandbox's lock; the store owns every tree handed to it.
  */
-#ifndef HEARBACK_SANDBOX_STORE_H
-#define HEARBACK_SANDBOX_STORE_H
+#ifndef HEARBACK_TESTS_SANDBOX_STORE_H
+#define HEARBACK_TESTS_SANDBOX_STORE_H
 
 #include "tests/sandbox/jsonx.h"
 

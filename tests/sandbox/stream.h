@@ -3,8 +3,8 @@
  * Response bodies that misbehave: cut in half, or without an end. The body is
  * copied, so the answer it comes from may go.
  */
-#ifndef HEARBACK_SANDBOX_STREAM_H
-#define HEARBACK_SANDBOX_STREAM_H
+#ifndef HEARBACK_TESTS_SANDBOX_STREAM_H
+#define HEARBACK_TESTS_SANDBOX_STREAM_H
 
 #include "tests/sandbox/sandbox.h"
 

@@ -4,8 +4,8 @@
  * asks of it. All are listed in vendors.c. Each is made once, and every call
  * comes under the sandbox's lock, so a vendor needs none of its own.
  */
-#ifndef HEARBACK_SANDBOX_VENDOR_H
-#define HEARBACK_SANDBOX_VENDOR_H
+#ifndef HEARBACK_TESTS_SANDBOX_VENDOR_H
+#define HEARBACK_TESTS_SANDBOX_VENDOR_H
 
 #include "common/clock.h"
 #include "tests/sandbox/faults.h"

@@ -4,8 +4,8 @@
  * fresh one on a free port, with a clock that moves only when told. The answer to
  * the last call stays in the peer until the next.
  */
-#ifndef HEARBACK_UNIT_SANDBOX_PEER_H
-#define HEARBACK_UNIT_SANDBOX_PEER_H
+#ifndef HEARBACK_TESTS_UNIT_SANDBOX_PEER_H
+#define HEARBACK_TESTS_UNIT_SANDBOX_PEER_H
 
 #include "common/buf.h"
 #include "tests/sandbox/server.h"
