@@ -35,6 +35,7 @@ static void print_rows(const struct config_section *section, const char *base, i
         struct buf value;
         buf_init(&value, 16384);
         bool is_set = config_value_print(row, base + row->offset, &value);
+        CHECK(!failed(buf_ok(&value)));
         indent(out, level + (group > 0 ? 1 : 0));
         const char *name = row->key + (group > 0 ? group + 1 : 0);
         if (is_set) {

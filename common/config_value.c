@@ -195,6 +195,7 @@ static bool read_pointer_line(const struct config_row *row, span text, char **me
         buf_add_text(&line, i == 0 ? "" : ",");
         buf_add_text(&line, read.pointers[i]);
     }
+    CHECK(!failed(buf_ok(&line)));
     set_text(member, buf_text(&line));
     buf_close(&line);
     config_value_free(&list_row, &read);

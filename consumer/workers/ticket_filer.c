@@ -247,12 +247,12 @@ static struct step found_nothing(const struct item *item)
 static struct step answered_find(struct item *item, const struct reply *reply)
 {
     struct jira_found found;
-    if (!jira_login_proven(reply)) {
-        /* A login that failed is served as nobody, who sees nothing. */
-        return step_fault("login_not_proven");
-    }
     if (!jira_search_read(reply, &found)) {
         return step_unclear("search_unreadable");
+    }
+    if (found.count == 0 && !jira_login_proven(reply)) {
+        /* A login that failed is served as nobody, who sees nothing. */
+        return step_fault("login_not_proven");
     }
     if (found.count == 0) {
         return found_nothing(item);

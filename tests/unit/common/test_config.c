@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The configuration when it is right: the tables are sound, defaults, values of
- * every type, what is printed reads back the same, digest, secrets, addresses.
- * What is wrong with a file is in test_config_faults.c.
+ * every type, secrets, addresses. What is wrong with a file is in
+ * test_config_faults.c and test_config_check.c.
  */
 #include "common/config.h"
 
@@ -105,28 +105,6 @@ static void every_row_is_sound(void **state)
     assert_null(config_row_of(&sections[0], "nothing"));
 }
 
-static void the_table_names_every_row(void **state)
-{
-    (void)state;
-    size_t count = 0;
-    const struct config_section *sections = config_sections(&count);
-    struct buf table;
-    buf_init(&table, 1 << 18);
-    config_table(&table);
-    assert_false(failed(buf_ok(&table)));
-    for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < sections[i].row_count; j++) {
-            char cell[128];
-            (void)snprintf(cell, sizeof(cell), "| `%s%s.%s` |", sections[i].name,
-                           sections[i].each > 0 ? ".NAME" : "", sections[i].rows[j].key);
-            assert_non_null(strstr(buf_text(&table), cell));
-        }
-    }
-    assert_non_null(strstr(buf_text(&table), "`HEARBACK_SOURCE_NAME_OLD_SECRET`"));
-    assert_non_null(strstr(buf_text(&table), "| `redis.timeout` | duration | `2s` | 10ms to 1m |"));
-    buf_close(&table);
-}
-
 /* ---- defaults and values ------------------------------------------------------------------ */
 
 static void defaults(void **state)
@@ -219,6 +197,7 @@ static void values_of_every_type(void **state)
           "  themes: /one\n"
           "  study_id: /one, /two\n"
           "  quality: [/a~1b, '']\n"
+          "  sentiment: [/1,/2,/3,/4,/5,/6,/7,/8,/9,/a,/b,/c,/d,/e,/f,/g]\n"
           "  respondent_name: []\n",
           0);
     assert_string_equal(config.log.level, "debug");
@@ -235,6 +214,8 @@ static void values_of_every_type(void **state)
     assert_int_equal(config.fields.quality.count, 2);
     assert_string_equal(config.fields.quality.pointers[0], "/a~1b");
     assert_string_equal(config.fields.quality.pointers[1], "");
+    assert_int_equal(config.fields.sentiment.count, CONFIG_POINTERS_MAX);
+    assert_string_equal(config.fields.sentiment.pointers[15], "/g");
     assert_int_equal(config.fields.respondent_name.count, 0);
     config_close(&config);
 }
@@ -297,106 +278,6 @@ static void secrets_of_two_sources(void **state)
     config_close(&config);
     (void)unsetenv("HEARBACK_SOURCE_KOJI_EU_2_SECRET");
     (void)unsetenv("HEARBACK_SOURCE_KOJI_EU_2_OLD_SECRET");
-}
-
-static void secrets_are_not_printed(void **state)
-{
-    (void)state;
-    struct config config;
-    struct buf out;
-    buf_init(&out, 1 << 18);
-    parse(&config, minimal, EVERY);
-    config_print(&config, &out);
-    assert_null(strstr(buf_text(&out), "koji-secret"));
-    assert_null(strstr(buf_text(&out), "jira-token"));
-    assert_null(strstr(buf_text(&out), "redis-password"));
-    assert_non_null(strstr(buf_text(&out), "  # HEARBACK_JIRA_TOKEN: ***\n"));
-    assert_non_null(strstr(buf_text(&out), "    # HEARBACK_SOURCE_KOJI_SECRET: ***\n"));
-    assert_non_null(strstr(buf_text(&out), "    # HEARBACK_SOURCE_KOJI_OLD_SECRET: not set\n"));
-    config_close(&config);
-    buf_close(&out);
-}
-
-/* ---- there and back ----------------------------------------------------------------------- */
-
-static void print_parse_print(const char *yaml)
-{
-    struct config config;
-    struct config again;
-    struct buf first;
-    struct buf second;
-    buf_init(&first, 1 << 18);
-    buf_init(&second, 1 << 18);
-    parse(&config, yaml, 0);
-    config_print(&config, &first);
-    parse(&again, buf_text(&first), 0);
-    config_print(&again, &second);
-    assert_string_equal(buf_text(&first), buf_text(&second));
-    assert_true(config_digest(&config) == config_digest(&again));
-    config_close(&config);
-    config_close(&again);
-    buf_close(&first);
-    buf_close(&second);
-}
-
-static void what_is_printed_reads_back(void **state)
-{
-    (void)state;
-    print_parse_print("");
-    print_parse_print(minimal);
-    print_parse_print("jira: {user: \"a \\\"b\\\" 'c': #d \\\\\", issue_type: 'null'}\n"
-                      "sources: {on: {kind: koji, proof: none, signature: {prefix: ''},"
-                      " handshake: {answer: 'off', challenge: hub.challenge}},"
-                      " 1-2: {kind: koji, proof: none, study: ['']}}\n"
-                      "worker: {lease: 61s, reply_max: 1025KiB}\n"
-                      "rules: {quality_min: 0.1, sentiment_file: -0.333333333333333314}\n"
-                      "fields: {themes: ['/é ü', '/a: b', '/#'], respondent_id: []}\n");
-}
-
-static void values_survive_printing(void **state)
-{
-    (void)state;
-    struct config config;
-    struct buf out;
-    buf_init(&out, 1 << 18);
-    parse(&config,
-          "jira: {user: 'Grüße, \"x\"'}\nworker: {lease: 90s}\nrules: {quality_min: 0.1}\n"
-          "sources: {on: {kind: koji, proof: none}}\n",
-          0);
-    config_print(&config, &out);
-    config_close(&config);
-    assert_non_null(strstr(buf_text(&out), "lease: 90s\n"));
-    assert_non_null(strstr(buf_text(&out), "quality_min: 0.1\n"));
-    assert_non_null(strstr(buf_text(&out), "\n  \"on\":\n"));
-    parse(&config, buf_text(&out), 0);
-    assert_string_equal(config.jira.user, "Grüße, \"x\"");
-    assert_string_equal(config.sources[0].name, "on");
-    config_close(&config);
-    buf_close(&out);
-}
-
-static uint64_t digest_of(const char *yaml)
-{
-    struct config config;
-    parse(&config, yaml, 0);
-    uint64_t digest = config_digest(&config);
-    config_close(&config);
-    return digest;
-}
-
-static void the_digest_is_of_rules_and_fields(void **state)
-{
-    (void)state;
-    uint64_t plain = digest_of("");
-    assert_true(digest_of("rules: {quality_min: 3.0}\nfields: {theme_tags: '/tags,/labels'}") ==
-                plain);
-    assert_true(digest_of("log: {level: error}\nworker: {lease: 50s}\n") == plain);
-    assert_true(digest_of("rules: {quality_min: 3.5}") != plain);
-    assert_true(digest_of("rules: {volume_file: 4}") != plain);
-    assert_true(digest_of("fields: {theme_tags: '/labels,/tags'}") != plain);
-    assert_true(digest_of("fields: {quote_link: []}") != plain);
-    assert_true(digest_of("fields: {quote_link: ['/a', '/b']}") !=
-                digest_of("fields: {quote_link: ['/a']}"));
 }
 
 /* ---- numbers and addresses ---------------------------------------------------------------- */
@@ -522,7 +403,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_sound),
-        cmocka_unit_test(the_table_names_every_row),
         cmocka_unit_test(numbers_with_units),
         cmocka_unit_test(addresses),
         cmocka_unit_test(defaults),
@@ -532,10 +412,6 @@ int main(void)
         cmocka_unit_test(sources_by_anchor),
         cmocka_unit_test(a_slash_behind_the_url_goes),
         cmocka_unit_test(secrets_of_two_sources),
-        cmocka_unit_test(secrets_are_not_printed),
-        cmocka_unit_test(what_is_printed_reads_back),
-        cmocka_unit_test(values_survive_printing),
-        cmocka_unit_test(the_digest_is_of_rules_and_fields),
         cmocka_unit_test(from_a_file),
         cmocka_unit_test(from_no_file),
     };
