@@ -26,6 +26,7 @@ const char *config_say(struct config_reader *reader, const char *format, ...)
     char text[2048];
     va_list args;
     va_start(args, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is the line above */
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     span copy = arena_copy(&reader->arena, span_text(text));

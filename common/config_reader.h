@@ -12,7 +12,7 @@
 
 #define CONFIG_FAULTS_MAX   200 /* said in full; more are counted */
 #define CONFIG_SECTIONS_MAX 16
-#define CONFIG_SEEN_MAX     (CONFIG_ROWS_MAX * (CONFIG_SOURCES_MAX + CONFIG_SECTIONS_MAX))
+#define CONFIG_SEEN_MAX     ((size_t)CONFIG_ROWS_MAX * (CONFIG_SOURCES_MAX + CONFIG_SECTIONS_MAX))
 
 struct config_fault {
     int line;

@@ -13,7 +13,7 @@
 
 #define NEEDS_KAFKA (CONFIG_FOR_INGEST | CONFIG_FOR_WORKER | CONFIG_FOR_CONSOLE)
 
-#define AT(section_, member_) offsetof(struct config_##section_, member_)
+#define AT(section_, member_) .offset = offsetof(struct config_##section_, member_)
 
 static bool fits_listen(const char *text)
 {

@@ -37,13 +37,13 @@ struct config_form {
 struct config_row {
     const char *key; /* "signature.header" stands one level down */
     enum config_type type;
+    unsigned needed_for;  /* programs that do not start without */
     size_t offset;        /* of the member, in the section's struct */
     const char *standard; /* the default; NULL: none */
     const char *min;      /* of numbers; of pointers: how many; "0" of a text: may be empty */
     const char *max;
     const char *choices; /* words with blanks between */
     const struct config_form *form;
-    unsigned needed_for; /* programs that do not start without */
     const char *help;
     const char *example;
 };

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define AT(section_, member_) offsetof(struct config_##section_, member_)
+#define AT(section_, member_) .offset = offsetof(struct config_##section_, member_)
 
 /* A token of RFC 9110: what a header may be called. */
 static bool fits_header(const char *text)

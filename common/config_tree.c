@@ -63,6 +63,7 @@ static struct err attach(struct builder *build, struct config_node *node, yaml_m
         return NO_ERROR;
     }
     struct frame *frame = &build->frames[build->depth - 1];
+    CHECK(frame->node != NULL);
     if (frame->node->kind == CONFIG_NODE_MAPPING && frame->key == NULL) {
         if (node->kind != CONFIG_NODE_SCALAR) {
             return refuse(build, mark, "a key that is a list or a mapping", "a word as the key",
@@ -152,6 +153,15 @@ static struct err on_open(struct builder *build, const yaml_event_t *event,
     return NO_ERROR;
 }
 
+static struct err on_close(struct builder *build)
+{
+    CHECK(build->depth > 0); /* the parser sees to it */
+    struct config_node *node = build->frames[--build->depth].node;
+    CHECK(node != NULL);
+    node->open = false;
+    return NO_ERROR;
+}
+
 static struct err on_alias(struct builder *build, const yaml_event_t *event)
 {
     const struct config_node *named = NULL;
@@ -192,8 +202,7 @@ static struct err on_event(struct builder *build, const yaml_event_t *event)
         return on_open(build, event, CONFIG_NODE_SEQUENCE, event->data.sequence_start.anchor);
     case YAML_MAPPING_END_EVENT:
     case YAML_SEQUENCE_END_EVENT:
-        build->frames[--build->depth].node->open = false;
-        return NO_ERROR;
+        return on_close(build);
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
     case YAML_STREAM_END_EVENT:

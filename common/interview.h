@@ -34,7 +34,7 @@ struct theme {
     span summary;
     enum severity severity; /* of its field, else of its tags */
     bool has_sentiment;     /* its own, else the interview's */
-    double sentiment;       /* -1 to +1; labels become -0.6, 0 and +0.6 */
+    double sentiment;       /* -1 to +1; labels become -0.9, -0.6, 0, 0.6, 0.9 */
     struct quote *quotes;
     size_t quote_count;
     span *tags;

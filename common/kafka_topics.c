@@ -34,7 +34,7 @@ static const struct topic topics[] = {
     {
         .name = TOPIC_DEAD,
         .retention_ms = 90 * DAY_MS,
-        .key = "effect",
+        .key = "the source record's key",
         .help =
             "Items that will never work as they are, with the reason; no person in the headers.",
     },
