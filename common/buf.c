@@ -31,7 +31,7 @@ void buf_clear(struct buf *buf)
     buf->broken = false;
 }
 
-static void give_up(struct buf *buf)
+void buf_break(struct buf *buf)
 {
     buf_close(buf);
     buf->broken = true;
@@ -44,7 +44,7 @@ static bool reserve(struct buf *buf, size_t more)
         return false;
     }
     if (more > buf->max - buf->len) {
-        give_up(buf);
+        buf_break(buf);
         return false;
     }
     size_t need = buf->len + more + 1;
@@ -60,7 +60,7 @@ static bool reserve(struct buf *buf, size_t more)
     }
     uint8_t *grown = mem_try_grow(buf->at, room);
     if (grown == NULL) {
-        give_up(buf);
+        buf_break(buf);
         return false;
     }
     buf->at = grown;

@@ -36,6 +36,8 @@ void buf_add_hex(struct buf *buf, span bytes);
 
 /* ERR_RETRY with code ENOMEM when an append failed. */
 MUST_USE struct err buf_ok(const struct buf *buf);
+/* As a failed append: for whoever could not make what was to be added. */
+void buf_break(struct buf *buf);
 /* Borrowed until the next append. */
 span buf_span(const struct buf *buf);
 /* NUL-terminated, borrowed until the next append; "" when broken. */

@@ -4,6 +4,7 @@
  */
 #include "common/json.h"
 
+#include <inttypes.h>
 #include <json-c/json_pointer.h>
 #include <limits.h>
 #include <math.h>
@@ -17,6 +18,9 @@ struct err json_parse(span text, struct json_object **out)
     if (text.len == 0 || text.len > INT_MAX) {
         FAIL(ERR_REJECT, 0, "the text is empty or over 2 GiB, not a JSON value");
     }
+    if (!span_utf8(text)) { /* json-c's own look lets overlong forms and surrogates pass */
+        FAIL(ERR_REJECT, 0, "the text is not valid UTF-8");
+    }
     SCOPED(free_tokener) struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
     if (tokener == NULL) {
         FAIL(ERR_RETRY, 0, "no memory for the JSON parser");
@@ -24,15 +28,13 @@ struct err json_parse(span text, struct json_object **out)
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *tree = json_tokener_parse_ex(tokener, (const char *)text.at, (int)text.len);
     enum json_tokener_error code = json_tokener_get_error(tokener);
-    if (code == json_tokener_continue && tree == NULL) {
-        /* A bare number ends only with what follows it. */
+    size_t end = json_tokener_get_parse_end(tokener);
+    if (code == json_tokener_continue) {
+        /* A bare number or word ends only with what follows it. */
         tree = json_tokener_parse_ex(tokener, "", 1);
         code = json_tokener_get_error(tokener);
     }
-    span rest = span_of(text.at + json_tokener_get_parse_end(tokener), 0);
-    rest.len = json_tokener_get_parse_end(tokener) < text.len
-                   ? text.len - json_tokener_get_parse_end(tokener)
-                   : 0;
+    span rest = span_of(text.at + end, text.len - end);
     if (code == json_tokener_success && span_trim(rest).len > 0) {
         json_object_put(tree);
         FAIL(ERR_REJECT, 0, "there is more behind the JSON value");
@@ -90,8 +92,13 @@ span json_text_at(struct json_object *root, const char *pointer)
 span json_id_in(struct arena *arena, struct json_object *value)
 {
     if (json_object_is_type(value, json_type_int)) {
-        const char *text = arena_printf(arena, "%lld", (long long)json_object_get_int64(value));
-        return span_text(text);
+        int64_t number = json_object_get_int64(value);
+        uint64_t large = json_object_get_uint64(value);
+        if (number == INT64_MIN || large == UINT64_MAX) {
+            return SPAN_NONE; /* may stand for any number beyond: two ids would become one */
+        }
+        return span_text(number < 0 ? arena_printf(arena, "%" PRId64, number)
+                                    : arena_printf(arena, "%" PRIu64, large));
     }
     span text = json_text(value);
     return text.at == NULL ? SPAN_NONE : arena_copy(arena, text);

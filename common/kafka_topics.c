@@ -138,12 +138,26 @@ static int64_t entry_number(const rd_kafka_ConfigResource_t *resource, const cha
                : 0;
 }
 
-/* One topic of the table against the cluster; false when it cannot carry what we need. */
+/* A topic of the table that the cluster has. */
 struct found {
     const struct topic *topic;
     const struct rd_kafka_metadata_topic *metadata;
     int brokers;
+    int32_t broker; /* one that can be asked about it */
 };
+
+static struct found found_in(const struct topic *topic,
+                             const struct rd_kafka_metadata_topic *there,
+                             const struct rd_kafka_metadata *metadata)
+{
+    int32_t first = metadata->broker_cnt > 0 ? metadata->brokers[0].id : -1;
+    return (struct found){
+        .topic = topic,
+        .metadata = there,
+        .brokers = metadata->broker_cnt,
+        .broker = metadata->orig_broker_id >= 0 ? metadata->orig_broker_id : first,
+    };
+}
 
 static int replicas_of(const struct rd_kafka_metadata_topic *topic)
 {
@@ -213,6 +227,9 @@ static struct err ask_settings(rd_kafka_t *rk, const struct found *found, size_t
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     CHECK(rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, why, sizeof(why)) ==
+          RD_KAFKA_RESP_ERR_NO_ERROR);
+    /* The one that just answered: every broker knows, and one that cannot tell says so at once. */
+    CHECK(rd_kafka_AdminOptions_set_broker(options, found[0].broker, why, sizeof(why)) ==
           RD_KAFKA_RESP_ERR_NO_ERROR);
     for (size_t i = 0; i < count; i++) {
         asked[i] = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, found[i].topic->name);
@@ -307,7 +324,7 @@ struct err kafka_check_topics(rd_kafka_t *rk, const struct config_kafka *config,
             missing = true;
             continue;
         }
-        found[count++] = (struct found){&topics[i], there, metadata->broker_cnt};
+        found[count++] = found_in(&topics[i], there, metadata);
     }
     TRY(check_settings(rk, config, found, count, timeout_ms, why));
     if (missing) {
@@ -401,7 +418,7 @@ struct err kafka_create_topics(rd_kafka_t *rk, const struct config_kafka *config
             continue;
         }
         buf_addf(said, "%s: exists, %d partitions\n", topics[i].name, there->partition_cnt);
-        found[found_count++] = (struct found){&topics[i], there, metadata->broker_cnt};
+        found[found_count++] = found_in(&topics[i], there, metadata);
     }
     struct err made = NO_ERROR;
     if (wanted_count > 0) {

@@ -56,10 +56,9 @@ static struct err load_file(struct secret *secret, const char *path)
     if (file == NULL) {
         FAIL(ERR_CONFIG, errno, "the secret's file cannot be opened");
     }
-    uint8_t bytes[SECRET_BYTES_MAX + 1];
+    uint8_t bytes[SECRET_BYTES_MAX + 3]; /* with its line end, and one too many */
     size_t len = fread(bytes, 1, sizeof(bytes), file);
-    while (len > 0 && len <= SECRET_BYTES_MAX &&
-           (bytes[len - 1] == '\n' || bytes[len - 1] == '\r')) {
+    while (len > 0 && len < sizeof(bytes) && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r')) {
         len--;
     }
     struct err err = NO_ERROR;

@@ -113,16 +113,15 @@ void door_stop(struct door **door)
     ops_ready(gone->ops, REASON_DRAINING);
     publisher_drain(gone->publisher);
     server_quiesce(gone->server);
-    bool idle = server_wait_idle(gone->server, deadline_ms);
-    if (!idle) {
-        publisher_give_up(gone->publisher);
-        idle = server_wait_idle(gone->server, GIVE_UP_MS);
-    }
+    bool drained = server_wait_idle(gone->server, deadline_ms);
     publisher_give_up(gone->publisher);
+    if (!drained) {
+        (void)server_wait_idle(gone->server, GIVE_UP_MS);
+    }
     server_stop(&gone->server);
     int64_t left_ms = until_ms - clock_mono_ms(clock_system());
     publisher_stop(&gone->publisher, left_ms > 0 ? (int)left_ms : 0);
     ops_stop(&gone->ops);
     mem_free(gone);
-    LOG(LOG_INFO, "stopped", L_TEXT("drained", idle ? "yes" : "no"));
+    LOG(LOG_INFO, "stopped", L_TEXT("drained", drained ? "yes" : "no"));
 }

@@ -49,6 +49,9 @@ static void add_line(struct buf *out, span line, const char *marks)
     buf_add_json(out, buf_span(&clean));
     buf_add_text(out, marks);
     buf_add_char(out, '}');
+    if (failed(buf_ok(&clean))) {
+        buf_break(out);
+    }
     buf_close(&clean);
 }
 
@@ -87,6 +90,9 @@ static void add_link_node(struct buf *out, const char *words, span link)
     buf_add_json(&marks, link);
     buf_add_text(&marks, "}}]");
     add_line(out, span_text(words), buf_text(&marks));
+    if (failed(buf_ok(&marks))) {
+        buf_break(out);
+    }
     buf_close(&marks);
 }
 

@@ -132,6 +132,9 @@ struct err jira_search(struct call *call, const char *project, span label)
     buf_add_json(&body, buf_span(&jql));
     buf_add_text(&body, ",\"maxResults\":2,\"fields\":[\"labels\"],\"properties\":[\"" JIRA_PROPERTY
                         "\"]}");
+    if (failed(buf_ok(&jql))) {
+        buf_break(&body); /* an empty query would find somebody else's ticket */
+    }
     buf_close(&jql);
     call->kind = CALL_HTTP;
     call->method = "POST";
@@ -139,17 +142,31 @@ struct err jira_search(struct call *call, const char *project, span label)
     return hand_over(call, &body, &call->body);
 }
 
-static void add_summary(struct buf *body, span summary)
+/* Bytes of the longest beginning of at most `max` characters as Jira counts them: in UTF-16, where
+ * an emoji is two. What is no UTF-8 becomes U+FFFD byte by byte. */
+static size_t cut_units(span text, size_t max)
 {
     size_t bytes = 0;
-    size_t characters = 0;
-    while (bytes < summary.len && characters < JIRA_SUMMARY_MAX) {
-        bytes++;
-        while (bytes < summary.len && (summary.at[bytes] & 0xC0) == 0x80) {
-            bytes++;
+    size_t units = 0;
+    while (bytes < text.len) {
+        size_t step = 1;
+        while (step <= 4 && step <= text.len - bytes &&
+               !span_utf8(span_of(text.at + bytes, step))) {
+            step++;
         }
-        characters++;
+        bool valid = step <= 4 && step <= text.len - bytes;
+        units += valid && step == 4 ? 2 : 1;
+        if (units > max) {
+            break;
+        }
+        bytes += valid ? step : 1;
     }
+    return bytes;
+}
+
+static void add_summary(struct buf *body, span summary)
+{
+    size_t bytes = cut_units(summary, JIRA_SUMMARY_MAX);
     struct buf line; /* Jira refuses line ends in a summary */
     buf_init(&line, bytes + 1);
     for (size_t i = 0; i < bytes; i++) {
@@ -157,6 +174,9 @@ static void add_summary(struct buf *body, span summary)
         buf_add_char(&line, control ? ' ' : (char)summary.at[i]);
     }
     buf_add_json(body, buf_span(&line));
+    if (failed(buf_ok(&line))) {
+        buf_break(body);
+    }
     buf_close(&line);
 }
 

@@ -12,7 +12,7 @@
 
 #define JIRA_PROPERTY        "hearback" /* of issues and comments */
 #define JIRA_PROPERTY_MAX    32768      /* bytes of its value (section 1) */
-#define JIRA_SUMMARY_MAX     254        /* characters; 255 is over the limit on some sites */
+#define JIRA_SUMMARY_MAX     254        /* UTF-16 units; 255 is over the limit on some sites */
 #define JIRA_LABEL_MAX       255
 #define JIRA_COMMENTS_A_PAGE 100
 #define JIRA_BODY_MAX        (256u << 10)

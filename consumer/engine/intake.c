@@ -79,6 +79,11 @@ size_t intake_loads(const struct intake *intake)
     return intake->loads;
 }
 
+bool intake_waits(const struct intake *intake)
+{
+    return intake->pending_count > 0 && ledger_is_open(intake->parts.ledger);
+}
+
 bool intake_shrank(struct intake *intake)
 {
     bool shrank = intake->shrank;

@@ -53,5 +53,7 @@ bool intake_wants(void *self, const struct load *load);
 /* True once after partitions went: what belonged to them is to be given back. */
 bool intake_shrank(struct intake *intake);
 size_t intake_loads(const struct intake *intake);
+/* Records were read and wait for Redis to say whether they are settled. */
+bool intake_waits(const struct intake *intake);
 
 #endif

@@ -97,11 +97,16 @@ static void on_topic_check(void *self)
     }
 }
 
+static bool may_join(const struct engine *engine)
+{
+    return engine->topics_there && ledger_is_open(engine->ledger) && !engine->joined &&
+           !engine->stopping;
+}
+
 /* Joins the group when the topics and the ledger are there. */
 static struct err join_when_ready(struct engine *engine)
 {
-    bool ready = engine->topics_there && ledger_is_open(engine->ledger);
-    if (!ready || engine->joined || engine->stopping) {
+    if (!may_join(engine)) {
         return NO_ERROR;
     }
     TRY(intake_join(engine->intake));
@@ -157,10 +162,10 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     int64_t now = clock_mono_ms(engine->clock);
     wait = sooner(wait, calls_wait);
     wait = sooner(wait, timers_next_ms(&engine->timers, now));
-    if (stages_count(engine->stages) > 0) {
+    if (stages_count(engine->stages) > 0 || intake_waits(engine->intake)) {
         wait = sooner(wait, LOOP_BUSY_WAIT_MS);
     }
-    *wait_ms = more || ran ? 0 : wait;
+    *wait_ms = more || ran || may_join(engine) ? 0 : wait;
     return engine->fatal;
 }
 

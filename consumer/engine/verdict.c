@@ -147,8 +147,8 @@ int64_t verdict_wait_ms(const struct reply *reply, int64_t wall_ms)
     int64_t number = 0;
     span after = span_trim(reply_header(reply, "retry-after"));
     span reset = span_trim(reply_header(reply, "x-ratelimit-reset"));
-    if (span_number(after, 0, INT32_MAX, &number)) {
-        wait = number * 1000;
+    if (span_number(after, 0, INT64_MAX, &number)) {
+        wait = number > VERDICT_WAIT_MAX_MS / 1000 ? VERDICT_WAIT_MAX_MS : number * 1000;
     } else if (after.len > 0 && after.len < 64) {
         char copy[64];
         memcpy(copy, after.at, after.len);

@@ -88,8 +88,12 @@ static struct err itemise(struct job *job, struct item *next, bool *made)
 {
     *made = false;
     if (job->state == NULL) {
-        TRY(read_record(job, next->config));
-        TRY(make_reference(job));
+        struct err err = read_record(job, next->config);
+        err = failed(err) ? err : make_reference(job);
+        if (failed(err)) {
+            job->state = NULL; /* read anew when asked again */
+            return err;
+        }
     }
     struct filing *filing = job->state;
     if (job->made >= filing->interview.theme_count) {

@@ -313,6 +313,9 @@ struct err ticket_comment(struct item *item, struct call *call, span issue)
     buf_add_char(&property, '}');
     struct err err = write_comment(item, call->arena, &body);
     if (!failed(err)) {
+        err = buf_ok(&property);
+    }
+    if (!failed(err)) {
         err = jira_comment(call, issue, buf_span(&body), buf_span(&property));
     }
     buf_close(&property);
