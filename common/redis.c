@@ -274,13 +274,25 @@ static redisAsyncContext *open_context(const char *address)
     return redisAsyncConnect(host, port);
 }
 
+static void on_password(redisAsyncContext *context, void *reply, void *self)
+{
+    const redisReply *answer = reply;
+    const struct redis *redis = self;
+    (void)context;
+    if (answer != NULL && answer->type == REDIS_REPLY_ERROR) {
+        LOG(LOG_ERROR, "redis_password_refused", L_TEXT("address", redis->config->address),
+            L_TEXT("found", answer->str),
+            L_TEXT("expected", "HEARBACK_REDIS_PASSWORD to be this Redis's password"));
+    }
+}
+
 static void send_password(struct redis *redis)
 {
     if (secret_is_set(&redis->config->password)) {
         span password = secret_reveal(&redis->config->password);
         const char *argv[] = {"AUTH", (const char *)password.at};
         size_t lens[] = {4, password.len};
-        (void)redisAsyncCommandArgv(redis->context, NULL, NULL, 2, argv, lens);
+        (void)redisAsyncCommandArgv(redis->context, on_password, redis, 2, argv, lens);
     }
 }
 

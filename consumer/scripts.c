@@ -16,13 +16,16 @@ struct script script_lease = {.name = "lease", .text = text_lease};
 struct script script_seen_mark = {.name = "seen_mark", .text = text_seen_mark};
 struct script script_restore_apply = {.name = "restore_apply", .text = text_restore_apply};
 struct script script_restore_done = {.name = "restore_done", .text = text_restore_done};
+struct script script_restore_unlock = {.name = "restore_unlock", .text = text_restore_unlock};
 struct script script_theme_weigh = {.name = "theme_weigh", .text = text_theme_weigh};
 struct script script_theme_keep = {.name = "theme_keep", .text = text_theme_keep};
 
 struct script *const scripts_all[] = {
-    &script_claim,       &script_record,        &script_lease,
-    &script_seen_mark,   &script_restore_apply, &script_restore_done,
-    &script_theme_weigh, &script_theme_keep,    NULL,
+    &script_claim,          &script_record,
+    &script_lease,          &script_seen_mark,
+    &script_restore_apply,  &script_restore_done,
+    &script_restore_unlock, &script_theme_weigh,
+    &script_theme_keep,     NULL,
 };
 
 void scripts_load(struct redis *redis)

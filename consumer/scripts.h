@@ -18,6 +18,7 @@ extern struct script script_lease;
 extern struct script script_seen_mark;
 extern struct script script_restore_apply;
 extern struct script script_restore_done;
+extern struct script script_restore_unlock;
 extern struct script script_theme_weigh;
 extern struct script script_theme_keep;
 

@@ -173,6 +173,10 @@ static void set_request(CURL *easy, struct transfer *t)
         SET(CURLOPT_HTTPGET, 1L);
     }
     SET(CURLOPT_CUSTOMREQUEST, t->method);
+    /* Without a body there is nothing that cannot be rewound: libcurl would repeat the request on
+     * its own when a kept connection turns out to be dead. A new connection cannot be. */
+    bool repeats = t->body.len == 0 && strcmp(t->method, "GET") != 0;
+    SET(CURLOPT_FRESH_CONNECT, repeats ? 1L : 0L);
 }
 
 static void finish(struct calls *calls, struct transfer *t)

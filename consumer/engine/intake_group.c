@@ -39,6 +39,21 @@ static void gained(struct intake *intake, int32_t id)
     metric_add(intake->metric_partitions, 1);
 }
 
+/* What was read of the partition and not opened is read again by its next owner. */
+static void drop_pending(struct intake *intake, int32_t id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < intake->pending_count; i++) {
+        rd_kafka_message_t *message = intake->pending[intake->pending_first + i];
+        if (message->partition == id) {
+            rd_kafka_message_destroy(message);
+        } else {
+            intake->pending[intake->pending_first + kept++] = message;
+        }
+    }
+    intake->pending_count = kept;
+}
+
 static void gone(struct intake *intake, int32_t id)
 {
     struct partition *partition = intake_partition(intake, id);
@@ -46,6 +61,7 @@ static void gone(struct intake *intake, int32_t id)
         partition->assigned = false;
         partition->generation++;
         intake->shrank = true;
+        drop_pending(intake, id);
         seen_flush(&partition->seen);
         metric_add(intake->metric_partitions, -1);
     }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #define LEDGER_OP_BYTES_MAX    (64u << 20)
+#define LEDGER_WATCH_MS        1000 /* an idle worker, too, notices that the view is gone */
 #define LEDGER_FIELD_SEPARATOR '\x1f'
 
 enum op_step { OP_BEFORE, OP_SCRIPT, OP_CONFIRM, OP_AFTER };
@@ -43,6 +44,7 @@ struct ledger {
     struct op *unconfirmed;
     struct op **unconfirmed_last;
     bool confirm_owed;
+    int64_t confirmed_ms; /* when the epoch was last asked for */
     size_t in_flight;
     void (*lost)(void *self);
     void *lost_self;
@@ -319,11 +321,14 @@ static void on_epoch(void *self, const struct redis_reply *reply)
 
 void ledger_confirm(struct ledger *ledger)
 {
-    if (!ledger->confirm_owed) {
+    int64_t now = clock_mono_ms(ledger->clock);
+    bool watch = ledger->open && now - ledger->confirmed_ms >= LEDGER_WATCH_MS;
+    if (!ledger->confirm_owed && !watch) {
         return;
     }
     span get[] = {span_text("GET"), span_text(LEDGER_EPOCH_KEY)};
     ledger->confirm_owed = false;
+    ledger->confirmed_ms = now;
     redis_send(ledger->redis, get, COUNT_OF(get), on_epoch, ledger);
 }
 

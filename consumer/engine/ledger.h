@@ -51,7 +51,7 @@ void ledger_free(struct ledger **at);
 
 /* Texts are copied. Only while the ledger is open. */
 void ledger_run(struct ledger *ledger, const struct ledger_request *request);
-/* Once a turn, after scripts were sent: asks for the epoch behind them. */
+/* Once a turn, after scripts were sent: asks for the epoch behind them; once a second anyway. */
 void ledger_confirm(struct ledger *ledger);
 
 bool ledger_is_open(const struct ledger *ledger);

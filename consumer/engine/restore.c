@@ -17,7 +17,6 @@
 
 #define RESTORE_LOCK_KEY       "hearback:restore"
 #define RESTORE_POLL_MS        200
-#define RESTORE_BATCH          14 /* records a script: REDIS_ARGS_MAX less the head, by quads */
 #define RESTORE_READ_MAX       1000
 #define RESTORE_IDLE_MS        5
 #define RESTORE_IN_FLIGHT_MAX  64
@@ -32,6 +31,8 @@ struct restore {
     enum restore_state state;
     struct timer poll;
     uint64_t round; /* answers of an earlier round are ignored */
+    char token[64]; /* of the lock: this process and round */
+    bool locked;    /* as far as we know */
     char run_id[64];
     rd_kafka_t *reader;
     rd_kafka_queue_t *queue;
@@ -87,8 +88,11 @@ static void stop_reading(struct restore *restore)
     restore->arg_count = 0;
 }
 
+static void unlock(struct restore *restore);
+
 static void ask_again_later(struct restore *restore)
 {
+    unlock(restore);
     stop_reading(restore);
     restore->state = RESTORE_ASKING;
     restore->round++;
@@ -116,6 +120,49 @@ static void opened(struct restore *restore, span epoch, int64_t began_ms)
 
 static struct err start_reading(struct restore *restore);
 
+/* Opens the view when its epoch is there and was made on the Redis that answers. */
+static bool adopt(struct restore *restore, const struct redis_reply *reply)
+{
+    SCOPED(json_free) struct json_object *epoch = NULL;
+    int64_t began = 0;
+    if (reply->kind != REDIS_TEXT || failed(json_parse(reply->text, &epoch)) ||
+        !span_is(json_text_at(epoch, "/run_id"), restore->run_id)) {
+        return false;
+    }
+    (void)json_whole(json_at(epoch, "/began_ms"), &began);
+    opened(restore, reply->text, began);
+    return true;
+}
+
+/* Lets the lock go when it is still ours, so that nobody waits for it to run out. */
+static void unlock(struct restore *restore)
+{
+    if (!restore->locked) {
+        return;
+    }
+    restore->locked = false;
+    span args[] = {span_text("EVALSHA"), span_text(script_restore_unlock.sha), span_text("1"),
+                   span_text(RESTORE_LOCK_KEY), span_text(restore->token)};
+    redis_send(restore->parts.redis, args, COUNT_OF(args), NULL, NULL);
+}
+
+/* Under the lock nobody else opens the view: what is missing now stays so until we are done. */
+static void on_view_locked(struct restore *restore, const struct redis_reply *reply)
+{
+    if (reply->kind == REDIS_ERROR || adopt(restore, reply)) {
+        unlock(restore);
+        if (restore->state != RESTORE_OPEN) {
+            ask_again_later(restore);
+        }
+        return;
+    }
+    struct err err = start_reading(restore);
+    if (failed(err)) {
+        LOG_ERR(LOG_WARN, "restore_waits", err, L_TEXT("topic", TOPIC_CHANGELOG));
+        ask_again_later(restore);
+    }
+}
+
 static void on_lock(struct restore *restore, const struct redis_reply *reply)
 {
     if (reply->kind != REDIS_TEXT) { /* somebody else restores; or Redis refuses writes */
@@ -127,36 +174,28 @@ static void on_lock(struct restore *restore, const struct redis_reply *reply)
         ask_again_later(restore);
         return;
     }
-    struct err err = start_reading(restore);
-    if (failed(err)) {
-        LOG_ERR(LOG_WARN, "restore_waits", err, L_TEXT("topic", TOPIC_CHANGELOG));
-        ask_again_later(restore);
-    }
+    span get[] = {span_text("GET"), span_text(LEDGER_EPOCH_KEY)};
+    restore->locked = true;
+    ask(restore, get, COUNT_OF(get), on_view_locked);
 }
 
 static void on_view(struct restore *restore, const struct redis_reply *reply)
 {
-    SCOPED(json_free) struct json_object *epoch = NULL;
-    bool read = reply->kind == REDIS_TEXT && !failed(json_parse(reply->text, &epoch));
     if (reply->kind == REDIS_ERROR) {
         ask_again_later(restore);
         return;
     }
-    if (read && span_is(json_text_at(epoch, "/run_id"), restore->run_id)) {
-        int64_t began = 0;
-        (void)json_whole(json_at(epoch, "/began_ms"), &began);
-        opened(restore, reply->text, began);
+    if (adopt(restore, reply)) {
         return;
     }
+    (void)snprintf(restore->token, sizeof(restore->token), "%s:%llu", restore->parts.owner,
+                   (unsigned long long)restore->round);
     char ttl[24];
     (void)snprintf(ttl, sizeof(ttl), "%lld",
                    (long long)restore->parts.config->worker.restore_wait_ms);
-    span lock[] = {span_text("SET"),
-                   span_text(RESTORE_LOCK_KEY),
-                   span_text(restore->parts.owner),
-                   span_text("NX"),
-                   span_text("PX"),
-                   span_text(ttl)};
+    span lock[] = {span_text("SET"),          span_text(RESTORE_LOCK_KEY),
+                   span_text(restore->token), span_text("NX"),
+                   span_text("PX"),           span_text(ttl)};
     ask(restore, lock, COUNT_OF(lock), on_lock);
 }
 
@@ -317,7 +356,7 @@ static void add_record(struct restore *restore, span key, span value)
                        span_text(script_restore_apply.sha),
                        span_text("1"),
                        span_text(RESTORE_LOCK_KEY),
-                       span_text(restore->parts.owner),
+                       span_text(restore->token),
                        keep(restore, span_text(ttl))};
         memcpy(restore->args, head, sizeof(head));
         restore->arg_count = COUNT_OF(head);
@@ -388,9 +427,10 @@ static void open_view(struct restore *restore)
                    span_text("2"),
                    span_text(RESTORE_LOCK_KEY),
                    span_text(LEDGER_EPOCH_KEY),
-                   span_text(restore->parts.owner),
+                   span_text(restore->token),
                    buf_span(&epoch)};
     restore->state = RESTORE_OPENING;
+    restore->locked = false; /* restore_done lets it go */
     ask(restore, args, COUNT_OF(args), on_done);
     buf_close(&epoch);
     stop_reading(restore);
@@ -464,6 +504,7 @@ void restore_connected(struct restore *restore)
 void restore_disconnected(struct restore *restore)
 {
     ledger_close_view(restore->parts.ledger);
+    restore->locked = false; /* it runs out, or the next round finds its token another */
     stop_reading(restore);
     restore->state = RESTORE_AWAY;
     restore->round++;

@@ -93,9 +93,12 @@ enum seen_answer seen_ask(struct seen *seen, int64_t offset, int64_t at_ms)
     if (seen->bits == NULL) {
         return SEEN_NO;
     }
-    if ((offset == seen->guard_offset && at_ms != seen->guard_ms) || at_ms > seen->newest_ms) {
-        mem_free(TAKE(seen->bits)); /* another topic of the same name, or a record not yet marked */
+    if (offset == seen->guard_offset && at_ms != seen->guard_ms) {
+        mem_free(TAKE(seen->bits)); /* another topic of the same name; marks will start anew */
         return SEEN_NO;
+    }
+    if (offset < seen->guard_offset || at_ms > seen->newest_ms) {
+        return SEEN_NO; /* not marked yet, or that other topic again */
     }
     size_t bit = (size_t)(offset % SEEN_SEGMENT);
     /* Redis numbers bits from the most significant one of the first byte. */

@@ -170,6 +170,7 @@ void stages_admit(struct stages *stages, struct work *work)
 
 void stages_retry(struct stages *stages, struct work *work, const char *reason, int64_t floor_ms)
 {
+    const struct stage *stage = stage_of(stages, work);
     const struct config_retry *retry = &stages->parts.config->retry;
     work->failures++;
     int64_t wait = backoff_ms(&stages->random, retry, work->failures, floor_ms);
@@ -182,8 +183,16 @@ void stages_retry(struct stages *stages, struct work *work, const char *reason, 
         return;
     }
     LOG(LOG_INFO, "item_retry", L_SPAN("effect", work->item.effect_id),
-        L_TEXT("stage", stage_of(stages, work)->name), L_TEXT("found", reason),
-        L_TEXT("detail", work->detail), L_INT("failures", work->failures), L_INT("wait_ms", wait));
+        L_TEXT("stage", stage->name), L_TEXT("found", reason), L_TEXT("detail", work->detail),
+        L_INT("failures", work->failures), L_INT("wait_ms", wait));
+    if (stage_is_effect(stage) && work->attempts > 0) {
+        /* It was refused for good and all: the ledger should not call it intended meanwhile, or
+         * whoever takes over would have to doubt what never happened. */
+        work->step = (struct step){.kind = STEP_NEXT, .stage = work->item.stage, .wait_ms = wait};
+        work->phase = PHASE_RECORD;
+        stages_enqueue(stages, work);
+        return;
+    }
     work->phase = PHASE_ASK;
     stages_sleep(stages, work, wait);
 }
@@ -201,7 +210,7 @@ void stages_doubt(struct stages *stages, struct work *work, const char *reason)
     work->item.in_doubt = true;
     work->quiet_since_ms = stages_now(stages);
     work->item.stage = doubt;
-    stages_retry(stages, work, reason, 0);
+    stages_retry(stages, work, reason, work->floor_ms);
 }
 
 void stages_apply(struct stages *stages, struct work *work, struct step step)
@@ -239,7 +248,7 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
         if (stage_is_effect(stage)) {
             stages_doubt(stages, work, step.reason);
         } else {
-            stages_retry(stages, work, step.reason, 0);
+            stages_retry(stages, work, step.reason, work->floor_ms);
         }
         return;
     case STEP_FAULT: /* the breaker is open now: the item queues behind it */
@@ -263,6 +272,7 @@ static void ask(struct stages *stages, struct work *work)
     const struct stage *stage = stage_of(stages, work);
     arena_close(&work->call_arena);
     work->call = (struct call){.arena = &work->call_arena};
+    work->floor_ms = 0;
     stages_tell_time(stages, work);
     struct err err = stage->ask(&work->item, &work->call);
     if (err.class == ERR_POISON) {

@@ -221,12 +221,12 @@ static void on_transfer(void *self, struct transfer *t)
     struct step step = judge(work, t, &reply, verdict, effect);
     bool at_fault = step.kind == STEP_FAULT;
     bool against = at_fault || verdict_counts_against(verdict, t->transport, t->status);
-    int64_t wait = verdict_wait_ms(&reply, work->item.now_ms);
+    work->floor_ms = verdict_wait_ms(&reply, work->item.now_ms);
     transfer_close(t);
     tell_breaker(stages, work, to, against, at_fault, step.reason);
     free_slot(stages, work, to);
     if (verdict == VERDICT_AGAIN && step.kind == STEP_AGAIN) {
-        stages_retry(stages, work, step.reason, wait);
+        stages_retry(stages, work, step.reason, work->floor_ms);
     } else {
         stages_apply(stages, work, step);
     }

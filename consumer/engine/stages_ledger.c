@@ -63,6 +63,7 @@ struct lease_ticket {
     struct stages *stages;
     struct work *work;
     uint64_t serial;
+    uint64_t round;
     int64_t sent_ms;
 };
 
@@ -86,8 +87,11 @@ static void run_lease_script(struct stages *stages, struct work *work, const cha
                              void (*done)(void *, enum ledger_result, const struct redis_reply *))
 {
     struct lease_ticket *ticket = mem_must_alloc(sizeof(*ticket));
-    *ticket = (struct lease_ticket){
-        .stages = stages, .work = work, .serial = work->serial, .sent_ms = stages_now(stages)};
+    *ticket = (struct lease_ticket){.stages = stages,
+                                    .work = work,
+                                    .serial = work->serial,
+                                    .round = work->lease_round,
+                                    .sent_ms = stages_now(stages)};
     SCOPED(keys_close) struct item_keys keys;
     keys_make(stages, work, &keys);
     char ttl[24];
@@ -107,7 +111,8 @@ static void on_renewed(void *self, enum ledger_result result, const struct redis
 {
     struct lease_ticket *ticket = self;
     struct work *work = ticket->work;
-    if (work->serial == ticket->serial && work->key != NULL && work->lease_until_ms > 0) {
+    if (work->serial == ticket->serial && work->lease_round == ticket->round && work->key != NULL &&
+        work->lease_until_ms > 0) {
         if (result == LEDGER_OK && span_is(word_of(reply), "ok")) {
             hold_until(ticket->stages, work, ticket->sent_ms);
         } else if (result == LEDGER_OK) {
@@ -197,8 +202,7 @@ static void resume(struct stages *stages, struct work *work, span record)
         work->item.memo = json_object_get(memo);
     }
     work->item.stage = stage;
-    if (span_is(json_text_at(tree, "/s"), "intended")) {
-        int64_t since = work->quiet_since_ms;
+    if (span_is(json_text_at(tree, "/s"), "intended") && stage_is_effect(stage_of(stages, work))) {
         LOG(LOG_INFO, "effect_taken_over", L_SPAN("effect", work->item.effect_id),
             L_SPAN("stage", json_text_at(tree, "/g")));
         if (stage_of(stages, work)->doubt == STAGE_NOBODY) {
@@ -209,7 +213,6 @@ static void resume(struct stages *stages, struct work *work, span record)
         metric_add(stages->metric_doubt, 1);
         work->item.stage = stage_of(stages, work)->doubt;
         work->item.in_doubt = true;
-        work->quiet_since_ms = since;
     }
     stages_enqueue(stages, work);
 }
@@ -224,12 +227,12 @@ static int64_t longest_timeout(const struct stages *stages)
     return longest;
 }
 
-static void claimed(struct stages *stages, struct work *work, const struct redis_reply *reply,
-                    int64_t sent_ms)
+static void claimed(struct stages *stages, struct work *work, const struct redis_reply *reply)
 {
     int64_t now = stages_now(stages);
     span found = redis_element(reply, 1)->text;
-    hold_until(stages, work, sent_ms);
+    work->lease_round++;
+    hold_until(stages, work, work->claim_sent_ms);
     work->view = ledger_view(stages->parts.ledger);
     work->holder[0] = 0;
     work->busy = 0;
@@ -249,9 +252,7 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
 {
     struct work *work = self;
     struct stages *stages = work->home;
-    int64_t sent_ms = work->lease_until_ms; /* kept here while the answer was owed */
     work->owed = false;
-    work->lease_until_ms = 0;
     if (result != LEDGER_OK) {
         stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
         return;
@@ -263,7 +264,7 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
     } else if (span_is(word, "busy")) {
         somebody_else(stages, work, redis_element(reply, 1)->text);
     } else {
-        claimed(stages, work, reply, sent_ms);
+        claimed(stages, work, reply);
     }
 }
 
@@ -285,7 +286,7 @@ void stages_claim(struct stages *stages, struct work *work)
                                      .done = on_claim,
                                      .self = work};
     work->owed = true;
-    work->lease_until_ms = now;
+    work->claim_sent_ms = now;
     ledger_run(stages->parts.ledger, &request);
 }
 
@@ -410,7 +411,11 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
         stages_restart(stages, work);
     } else if (work->step.kind == STEP_NEXT) {
         work->phase = PHASE_ASK;
-        stages_enqueue(stages, work);
+        if (work->step.wait_ms > 0) {
+            stages_sleep(stages, work, work->step.wait_ms);
+        } else {
+            stages_enqueue(stages, work);
+        }
     } else {
         LOG(LOG_INFO, "item_settled", L_SPAN("effect", work->item.effect_id),
             L_TEXT("outcome", work->step.reason), L_INT("attempts", work->attempts));

@@ -61,9 +61,11 @@ struct work {
     struct timer renew; /* of the lease, while waiting */
 
     int64_t lease_until_ms; /* on our monotonic clock; 0: no lease */
+    int64_t claim_sent_ms;
     int64_t intend_sent_ms;
-    int64_t sent_ms; /* the call */
-    uint64_t view;   /* the ledger's view the lease was taken in */
+    uint64_t lease_round; /* rises with each lease had: an answer about an earlier one is ignored */
+    int64_t sent_ms;      /* the call */
+    uint64_t view;        /* the ledger's view the lease was taken in */
     int64_t quiet_since_ms;
     char holder[WORK_HOLDER_MAX]; /* who has the lease, and since when it stood still */
     int64_t holder_since_ms;
@@ -72,6 +74,7 @@ struct work {
     unsigned failures; /* in a row, of the stage */
     unsigned attempts; /* calls made */
     int64_t waited_ms; /* spent backing off */
+    int64_t floor_ms;  /* the destination's own word: not sooner than that */
     int64_t began_ms;  /* wall */
     char detail[512];  /* the vendor's words for the last refusal */
 

@@ -14,10 +14,17 @@ local head = redis.call('GETRANGE', KEYS[1], 0, 23)
 local low, low_at, newest = ARGV[1], ARGV[2], ARGV[3]
 if #head == 24 then
     local was_low, was_at, was_newest = struct.unpack('>I8I8I8', head)
-    if was_low <= tonumber(low) then
+    local same = tonumber(low) == was_low and tonumber(low_at) ~= was_at
+    local back = tonumber(low) < was_low and tonumber(low_at) > was_newest
+    local foreign = same or back
+    if foreign then
+        -- The offset has another time than it had, or is older by place and newer by time than
+        -- all that was marked: the bits are another topic's.
+        redis.call('DEL', KEYS[1])
+    elseif was_low <= tonumber(low) then
         low, low_at = was_low, was_at
     end
-    if was_newest > tonumber(newest) then
+    if not foreign and was_newest > tonumber(newest) then
         newest = was_newest
     end
 end
