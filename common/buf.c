@@ -131,6 +131,9 @@ void buf_add_json(struct buf *buf, span text)
 {
     buf_add_char(buf, '"');
     size_t plain = 0; /* start of the run that needs no change */
+    if (text.len == 0) {
+        text.at = (const uint8_t *)""; /* nothing is added to NULL */
+    }
     size_t i = 0;
     while (i < text.len) {
         uint8_t c = text.at[i];

@@ -67,6 +67,9 @@ struct err {
         }                                                                                          \
     } while (0)
 
+/* A place that must not be reached. */
+#define NEVER(text) err_check_failed(text, ERR_HERE)
+
 static inline bool failed(struct err e)
 {
     return e.class != ERR_OK;

@@ -108,14 +108,27 @@ static size_t domain_step(span text, size_t at, bool wide)
     return wide && at + 3 <= text.len && three_byte_letter(text.at + at) ? 3 : 0;
 }
 
+/* "[192.0.2.1]" or "[IPv6:…]", and not "[e-mail]", which stands behind the first @ of a@b@c.de once
+ * the rest is gone. */
+static size_t literal_end(span text, size_t at)
+{
+    const size_t room = text.len - at < QUOTED_BYTES_MAX ? text.len - at : QUOTED_BYTES_MAX;
+    bool digit = room > 1 && text.at[at + 1] >= '0' && text.at[at + 1] <= '9';
+    bool tagged = room > 6 && span_is_nocase(span_of(text.at + at + 1, 5), "IPv6:");
+    size_t len = 1;
+    while ((digit || tagged) && len < room &&
+           (word_char(text.at[at + len]) || text.at[at + len] == '.' || text.at[at + len] == ':')) {
+        len++;
+    }
+    return len > 1 && len < room && text.at[at + len] == ']' ? at + len + 1 : at;
+}
+
 /* The end of the domain that starts at `at`, or `at`: it wants two labels, the last of which is no
  * single letter. A dot at the end belongs to the sentence. */
 static size_t domain_end(span text, size_t at)
 {
     if (at < text.len && text.at[at] == '[') {
-        const size_t room = text.len - at < QUOTED_BYTES_MAX ? text.len - at : QUOTED_BYTES_MAX;
-        const uint8_t *close = memchr(text.at + at, ']', room);
-        return close == NULL ? at : (size_t)(close - text.at) + 1;
+        return literal_end(text, at);
     }
     bool wide = domain_step(text, at, false) == 0;
     size_t end = at;

@@ -209,6 +209,7 @@ struct err jira_create(struct call *call, const struct jira_issue *issue)
 struct err jira_comment(struct call *call, span issue, span adf, span property)
 {
     struct buf body;
+    TRY(make_path(call, "/comment", issue, -1));
     buf_init(&body, JIRA_BODY_MAX);
     buf_add_text(&body, "{\"body\":");
     buf_add(&body, adf);
@@ -217,7 +218,6 @@ struct err jira_comment(struct call *call, span issue, span adf, span property)
     buf_add_text(&body, "}]}");
     call->kind = CALL_HTTP;
     call->method = "POST";
-    TRY(make_path(call, "/comment", issue, -1));
     return hand_over(call, &body, &call->body);
 }
 
@@ -287,7 +287,7 @@ struct jira_page jira_comments_read(const struct reply *reply, const char *membe
     int64_t total = 0;
     if (!json_object_is_type(comments, json_type_array) ||
         !json_whole(json_at(reply->json, "/startAt"), &start) ||
-        !json_whole(json_at(reply->json, "/total"), &total)) {
+        !json_whole(json_at(reply->json, "/total"), &total) || start < 0 || start > INT32_MAX) {
         return page;
     }
     page.readable = true;

@@ -15,7 +15,7 @@
 #define JIRA_SUMMARY_MAX     254        /* UTF-16 units; 255 is over the limit on some sites */
 #define JIRA_LABEL_MAX       255
 #define JIRA_COMMENTS_A_PAGE 100
-#define JIRA_BODY_MAX        (256u << 10)
+#define JIRA_BODY_MAX        (512u << 10)
 
 extern const struct destination_kind jira_destination;
 

@@ -129,18 +129,30 @@ void kafka_outbox_free(struct kafka_outbox **at)
     mem_free(outbox);
 }
 
+/* The API copies key and value, but takes pointers without const. */
+static void *mutable_bytes(span bytes)
+{
+    return (void *)(uintptr_t)bytes.at;
+}
+
 /* Gives the parcel to librdkafka; false when its queue is full. */
 static bool post(struct kafka_outbox *outbox, struct parcel *parcel, const struct outbox_record *r)
 {
     rd_kafka_headers_t *headers = TAKE(parcel->headers);
-    rd_kafka_resp_err_t err = rd_kafka_producev(
-        outbox->rk, RD_KAFKA_V_TOPIC(r->topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY((const void *)r->key.at, r->key.len),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)r->value.at, r->value.len), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_OPAQUE(parcel), RD_KAFKA_V_END);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = r->topic},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {mutable_bytes(r->key), r->key.len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {mutable_bytes(r->value), r->value.len}},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = parcel},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(outbox->rk, parts, COUNT_OF(parts));
+    if (error == NULL) {
         return true;
     }
+    rd_kafka_resp_err_t err = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
     parcel->headers = headers; /* still ours */
     if (err == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         return false;

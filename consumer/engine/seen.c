@@ -81,6 +81,16 @@ static void load(struct seen *seen, int64_t segment)
     redis_send(seen->redis, get, COUNT_OF(get), on_loaded, ticket);
 }
 
+/* The bits are another topic's of the same name. Were they left, marks would make them credible. */
+static void forget(struct seen *seen)
+{
+    char key[SEEN_KEY];
+    make_key(seen, seen->segment, key);
+    span del[] = {span_text("DEL"), span_text(key)};
+    redis_send(seen->redis, del, COUNT_OF(del), NULL, NULL);
+    mem_free(TAKE(seen->bits));
+}
+
 enum seen_answer seen_ask(struct seen *seen, int64_t offset, int64_t at_ms)
 {
     int64_t segment = offset / SEEN_SEGMENT;
@@ -93,16 +103,16 @@ enum seen_answer seen_ask(struct seen *seen, int64_t offset, int64_t at_ms)
     if (seen->bits == NULL) {
         return SEEN_NO;
     }
-    if (offset == seen->guard_offset && at_ms != seen->guard_ms) {
-        mem_free(TAKE(seen->bits)); /* another topic of the same name; marks will start anew */
-        return SEEN_NO;
-    }
-    if (offset < seen->guard_offset || at_ms > seen->newest_ms) {
-        return SEEN_NO; /* not marked yet, or that other topic again */
-    }
     size_t bit = (size_t)(offset % SEEN_SEGMENT);
     /* Redis numbers bits from the most significant one of the first byte. */
-    return (seen->bits[bit / 8] >> (7 - bit % 8) & 1) != 0 ? SEEN_YES : SEEN_NO;
+    bool marked = (seen->bits[bit / 8] >> (7 - bit % 8) & 1) != 0;
+    bool other_time = offset == seen->guard_offset && at_ms != seen->guard_ms;
+    bool impossible = marked && (offset < seen->guard_offset || at_ms > seen->newest_ms);
+    if (other_time || impossible) {
+        forget(seen);
+        return SEEN_NO;
+    }
+    return marked ? SEEN_YES : SEEN_NO;
 }
 
 static void ignore(void *self, enum ledger_result result, const struct redis_reply *reply)

@@ -85,16 +85,26 @@ static void on_awake(void *self)
     stages_enqueue(work->home, work);
 }
 
-void stages_sleep(struct stages *stages, struct work *work, int64_t wait_ms)
-{
-    work->timer.fire = on_awake;
-    work->timer.self = work;
-    timers_set(stages->parts.timers, &work->timer, stages_now(stages) + wait_ms);
-}
-
 static bool wanted(const struct stages *stages, const struct work *work)
 {
     return stages->parts.wanted(stages->parts.self, work->load);
+}
+
+/* Phases in which an item stands between two steps and may be given back. */
+static bool between_steps(const struct work *work)
+{
+    return work->phase != PHASE_RECORD && work->phase != PHASE_LETTER && work->phase != PHASE_SEND;
+}
+
+void stages_sleep(struct stages *stages, struct work *work, int64_t wait_ms)
+{
+    if (between_steps(work) && !wanted(stages, work)) {
+        stages_enqueue(stages, work); /* to be given back now, not when it has slept */
+        return;
+    }
+    work->timer.fire = on_awake;
+    work->timer.self = work;
+    timers_set(stages->parts.timers, &work->timer, stages_now(stages) + wait_ms);
 }
 
 /* ---- the beginning and the end ----------------------------------------------------------- */
@@ -304,12 +314,6 @@ static void ask(struct stages *stages, struct work *work)
         stages_slot(stages, work);
         return;
     }
-}
-
-/* Phases in which an item stands between two steps and may be given back. */
-static bool between_steps(const struct work *work)
-{
-    return work->phase != PHASE_RECORD && work->phase != PHASE_LETTER && work->phase != PHASE_SEND;
 }
 
 static const char *const phase_points[] = {

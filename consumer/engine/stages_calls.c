@@ -17,8 +17,7 @@ struct destination *stages_destination(struct stages *stages, const struct work 
             return &stages->parts.destinations[i];
         }
     }
-    CHECK(!"a stage names a destination that was not opened");
-    return NULL;
+    NEVER("a stage names a destination that was not opened");
 }
 
 bool stages_breaker_open(struct stages *stages, const struct work *work)

@@ -72,6 +72,9 @@ static void on_renew(void *self);
 static void hold_until(struct stages *stages, struct work *work, int64_t sent_ms)
 {
     int64_t lease = stages->parts.config->worker.lease_ms;
+    if (sent_ms + lease < work->lease_until_ms) {
+        return; /* a renewal that was sent later has been answered before */
+    }
     work->lease_until_ms = sent_ms + lease;
     work->renew.fire = on_renew;
     work->renew.self = work;

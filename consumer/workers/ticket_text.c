@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TEXT_BODY_MAX (128u << 10)
+#define TEXT_BODY_MAX (256u << 10) /* a line end of a text is 24 bytes in a document */
 
 struct err ticket_clean(struct item *item, struct arena *arena, span text, size_t bytes_max,
                         span *out)

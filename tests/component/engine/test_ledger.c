@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ledger with a real Redis and an outbox whose acknowledgements the test
+ * gives: nothing is told before it is durable, nothing counts that ran on a view
+ * that was lost, and what is unknown is said to be.
+ */
+#include "tests/component/engine/rig.h"
+
+#include "common/mem.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct bench {
+    struct redis_server server;
+    redisContext *plain;
+    struct clock_fake time;
+    struct rig rig;
+};
+
+/* What an operation came to. */
+struct told {
+    int times;
+    enum ledger_result result;
+    char word[32];
+};
+
+static int open_bench(void **state)
+{
+    struct bench *bench = mem_must_alloc(sizeof(*bench));
+    kit_quiet();
+    assert_true(redis_server_start(&bench->server, NULL));
+    bench->plain = redis_ask_open(bench->server.address, NULL);
+    assert_non_null(bench->plain);
+    bench->time = (struct clock_fake){.mono = 1000000, .wall = 1790000000000};
+    rig_open(&bench->rig, bench->server.address, "me", &bench->time);
+    rig_view(&bench->rig, bench->plain, "{\"id\":\"one\"}");
+    bench->rig.outbox.by_itself = false;
+    *state = bench;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    struct bench *bench = *state;
+    rig_close(&bench->rig);
+    redisFree(bench->plain);
+    redis_server_close(&bench->server);
+    mem_free(bench);
+    return 0;
+}
+
+static void on_told(void *self, enum ledger_result result, const struct redis_reply *reply)
+{
+    struct told *told = self;
+    told->times++;
+    told->result = result;
+    assert_true((result == LEDGER_OK) == (reply != NULL));
+    if (reply != NULL) {
+        span_to_text(redis_element(reply, 0)->text, told->word, sizeof(told->word));
+    }
+}
+
+/* Intends an effect, as the stage driver does: one line before, one after. */
+static void intend(struct bench *bench, struct told *told)
+{
+    span keys[] = {span_text("l"), span_text("e")};
+    span args[] = {span_text("me"), span_text("{\"s\":\"intended\"}"), span_text("held"),
+                   span_text("60000"), span_text("")};
+    struct ledger_request request = {.script = &script_record,
+                                     .keys = keys,
+                                     .key_count = COUNT_OF(keys),
+                                     .args = args,
+                                     .arg_count = COUNT_OF(args),
+                                     .before = {{.kind = 'S', .key = keys[1], .value = args[1]}},
+                                     .before_count = 1,
+                                     .done = on_told,
+                                     .self = told};
+    *told = (struct told){0};
+    ledger_run(bench->rig.ledger, &request);
+}
+
+static void claim(struct bench *bench, struct told *told)
+{
+    span keys[] = {span_text("l"), span_text("e")};
+    span args[] = {span_text("me"), span_text(""), span_text("60000")};
+    struct ledger_request request = {.script = &script_claim,
+                                     .keys = keys,
+                                     .key_count = COUNT_OF(keys),
+                                     .args = args,
+                                     .arg_count = COUNT_OF(args),
+                                     .done = on_told,
+                                     .self = told};
+    *told = (struct told){0};
+    ledger_run(bench->rig.ledger, &request);
+}
+
+static void claim_now(struct bench *bench)
+{
+    struct told told;
+    claim(bench, &told);
+    rig_settle(&bench->rig);
+    assert_int_equal(told.times, 1);
+    assert_int_equal(told.result, LEDGER_OK);
+}
+
+static void expect(const struct told *told, enum ledger_result result)
+{
+    assert_int_equal(told->times, 1);
+    assert_int_equal(told->result, result);
+}
+
+static const char *held(struct bench *bench, const char *key)
+{
+    return redis_say(bench->plain, "GET", key, NULL);
+}
+
+static void test_journal_before_script_journal_after(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct told told;
+    claim_now(bench);
+    assert_int_equal(rig->outbox.sent, 0);
+    intend(bench, &told);
+    rig_settle(rig);
+    assert_int_equal(rig->outbox.sent, 1);
+    assert_string_equal(buf_text((struct buf *)(uintptr_t)&fake_outbox_at(&rig->outbox, 0)->key),
+                        "S:e");
+    assert_string_equal(held(bench, "e"), "(nil)"); /* the broker has not said yes */
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    rig_settle(rig);
+    assert_string_equal(held(bench, "e"), "{\"s\":\"intended\"}");
+    assert_int_equal(rig->outbox.sent, 2);
+    assert_int_equal(told.times, 0); /* what the script wrote is not durable yet */
+    assert_int_equal(ledger_in_flight(rig->ledger), 1);
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    expect(&told, LEDGER_OK);
+    assert_string_equal(told.word, "ok");
+    assert_int_equal(ledger_in_flight(rig->ledger), 0);
+}
+
+static void test_refused_by_the_broker(void **state)
+{
+    struct bench *bench = *state;
+    struct told told;
+    claim_now(bench);
+    intend(bench, &told);
+    assert_true(fake_outbox_answer(&bench->rig.outbox, false));
+    expect(&told, LEDGER_AGAIN);
+    rig_settle(&bench->rig);
+    assert_string_equal(held(bench, "e"), "(nil)"); /* no script without its line */
+    intend(bench, &told);
+    assert_true(fake_outbox_answer(&bench->rig.outbox, true));
+    rig_settle(&bench->rig);
+    assert_true(fake_outbox_answer(&bench->rig.outbox, false));
+    expect(&told, LEDGER_AGAIN); /* it stands in Redis, but nobody may believe it */
+}
+
+static void test_epoch_removed(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct told told;
+    uint64_t view = ledger_view(rig->ledger);
+    claim_now(bench);
+    intend(bench, &told);
+    assert_string_equal(redis_say(bench->plain, "DEL", LEDGER_EPOCH_KEY, NULL), "1");
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    rig_settle(rig);
+    expect(&told, LEDGER_VIEW);
+    assert_int_equal(rig->lost_views, 1);
+    assert_false(ledger_is_open(rig->ledger));
+    assert_int_equal(rig->outbox.sent, 1); /* nothing is journaled that ran on no view */
+    rig_view(rig, bench->plain, "{\"id\":\"two\"}");
+    assert_true(ledger_view(rig->ledger) != view);
+    claim_now(bench);
+}
+
+static void test_another_epoch(void **state)
+{
+    struct bench *bench = *state;
+    struct told told[3];
+    for (size_t i = 0; i < COUNT_OF(told); i++) {
+        claim(bench, &told[i]);
+    }
+    assert_string_equal(redis_say(bench->plain, "SET", LEDGER_EPOCH_KEY, "{\"id\":\"x\"}", NULL),
+                        "OK");
+    rig_settle(&bench->rig);
+    for (size_t i = 0; i < COUNT_OF(told); i++) {
+        expect(&told[i], LEDGER_VIEW);
+    }
+    assert_int_equal(bench->rig.lost_views, 1); /* said once */
+}
+
+/* The view changes while the broker still owes the line after. */
+static void test_view_changes_before_the_last_ack(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct told told;
+    claim_now(bench);
+    intend(bench, &told);
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    rig_settle(rig);
+    assert_int_equal(told.times, 0);
+    ledger_close_view(rig->ledger);
+    rig_view(rig, bench->plain, "{\"id\":\"two\"}");
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    expect(&told, LEDGER_VIEW);
+    /* And before the first: the script must not run on the new view. */
+    claim_now(bench);
+    assert_string_equal(redis_say(bench->plain, "DEL", "e", NULL), "1");
+    intend(bench, &told);
+    rig_view(rig, bench->plain, "{\"id\":\"three\"}");
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    rig_settle(rig);
+    expect(&told, LEDGER_VIEW);
+    assert_string_equal(held(bench, "e"), "(nil)");
+}
+
+/* Closed and opened again under the same epoch: a connection that broke and came back. */
+static void test_same_epoch_is_the_same_view(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct told told;
+    uint64_t view = ledger_view(rig->ledger);
+    claim_now(bench);
+    intend(bench, &told);
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    rig_settle(rig);
+    ledger_close_view(rig->ledger);
+    rig_view(rig, bench->plain, "{\"id\":\"one\"}");
+    assert_true(ledger_view(rig->ledger) == view);
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    expect(&told, LEDGER_OK);
+    /* Closed while the line before is on its way: nothing runs. */
+    intend(bench, &told);
+    ledger_close_view(rig->ledger);
+    assert_true(fake_outbox_answer(&rig->outbox, true));
+    expect(&told, LEDGER_AGAIN);
+}
+
+static void test_connection_lost(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct told told[3];
+    claim_now(bench);
+    redis_server_signal(&bench->server, SIGSTOP);
+    for (size_t i = 0; i < COUNT_OF(told); i++) {
+        claim(bench, &told[i]);
+    }
+    for (int i = 0; i < 5; i++) {
+        (void)rig_turn(rig);
+        assert_int_equal(told[0].times, 0);
+    }
+    redis_server_kill(&bench->server);
+    rig_settle(rig);
+    for (size_t i = 0; i < COUNT_OF(told); i++) {
+        expect(&told[i], LEDGER_AGAIN);
+    }
+    assert_int_equal(rig->lost_connections, 1);
+    assert_false(ledger_is_open(rig->ledger));
+    assert_true(redis_server_again(&bench->server));
+    clock_fake_move(&bench->time, 5000);
+    for (int64_t t = kit_begin(); rig->connects < 2;) {
+        assert_true(kit_waits(t));
+        (void)rig_turn(rig);
+    }
+    redisFree(bench->plain);
+    bench->plain = redis_ask_open(bench->server.address, NULL);
+    rig_view(rig, bench->plain, "{\"id\":\"two\"}");
+    claim_now(bench);
+}
+
+static void test_noscript_heals(void **state)
+{
+    struct bench *bench = *state;
+    struct told told;
+    assert_string_equal(redis_say(bench->plain, "SCRIPT", "FLUSH", NULL), "OK");
+    claim(bench, &told);
+    rig_settle(&bench->rig);
+    expect(&told, LEDGER_AGAIN);
+    assert_int_equal(kit_logged("redis_refused"), 0);
+    claim_now(bench);
+}
+
+/* A Redis that takes no writes grants nothing, however long. */
+static void test_refusals_are_never_a_grant(void **state)
+{
+    struct bench *bench = *state;
+    struct told told;
+    claim_now(bench);
+    static const char *const refusals[][4] = {{"REPLICAOF", "127.0.0.1", "1", NULL},
+                                              {"CONFIG", "SET", "maxmemory", "1"}};
+    static const char *const back[][4] = {{"REPLICAOF", "NO", "ONE", NULL},
+                                          {"CONFIG", "SET", "maxmemory", "0"}};
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+        const char *const *on = refusals[i];
+        const char *const *off = back[i];
+        assert_string_equal(redis_say(bench->plain, on[0], on[1], on[2], on[3], NULL), "OK");
+        for (int attempt = 0; attempt < 3; attempt++) {
+            claim(bench, &told);
+            rig_settle(&bench->rig);
+            expect(&told, LEDGER_AGAIN);
+        }
+        assert_true(kit_logged("redis_refused") > 0);
+        assert_string_equal(redis_say(bench->plain, off[0], off[1], off[2], off[3], NULL), "OK");
+        claim_now(bench);
+    }
+    /* A key of another type: Lua itself fails. */
+    assert_string_equal(redis_say(bench->plain, "DEL", "l", NULL), "1");
+    assert_string_equal(redis_say(bench->plain, "SET", "l", "a string", NULL), "OK");
+    claim(bench, &told);
+    rig_settle(&bench->rig);
+    expect(&told, LEDGER_AGAIN);
+}
+
+static void test_line_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        char kind;
+        span key;
+        span field;
+        bool parses;
+    } rows[] = {
+        {'S', {(const uint8_t *)"k", 1}, {NULL, 0}, true},
+        {'S', {(const uint8_t *)"a:b{c}\x1f" "d\n\0e", 11}, {NULL, 0}, true},
+        {'H', {(const uint8_t *)"k", 1}, {(const uint8_t *)"f", 1}, true},
+        {'H', {(const uint8_t *)"k", 1}, {(const uint8_t *)"", 0}, true},
+        {'H', {(const uint8_t *)"k:{x}", 5}, {(const uint8_t *)"\x1f\xff\0\n ", 5}, true},
+        {'H', {(const uint8_t *)"\xf0\x9f\x99\x82", 4}, {(const uint8_t *)"\x80", 1}, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct buf key;
+        struct ledger_line back;
+        struct ledger_line line = {
+            .kind = rows[i].kind, .key = rows[i].key, .field = rows[i].field};
+        buf_init(&key, 1024);
+        ledger_line_key(&line, &key);
+        assert_true(ledger_line_parse(buf_span(&key), span_text("v"), &back));
+        assert_int_equal(back.kind, line.kind);
+        assert_true(span_equal(back.key, line.key));
+        assert_true(span_equal(back.field, line.field));
+        assert_true(span_is(back.value, "v"));
+        buf_close(&key);
+    }
+    static const char *const wrong[] = {"", "S", "S:", "H:", "X:k", "s:k", "Sk", "H:no field", ":S:"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        struct ledger_line back;
+        assert_false(ledger_line_parse(span_text(wrong[i]), SPAN_NONE, &back));
+    }
+}
+
+int main(void)
+{
+#define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_line_keys),
+        ON_A_BENCH(test_journal_before_script_journal_after),
+        ON_A_BENCH(test_refused_by_the_broker),
+        ON_A_BENCH(test_epoch_removed),
+        ON_A_BENCH(test_another_epoch),
+        ON_A_BENCH(test_view_changes_before_the_last_ack),
+        ON_A_BENCH(test_same_epoch_is_the_same_view),
+        ON_A_BENCH(test_connection_lost),
+        ON_A_BENCH(test_noscript_heals),
+        ON_A_BENCH(test_refusals_are_never_a_grant),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

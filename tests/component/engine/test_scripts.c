@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The scripts of the lease and the effect's record, on a real Redis: who gets a
+ * lease, who may write what came of an effect, and that each bears a second run.
+ */
+#include "tests/component/engine/script_rows.h"
+
+#define TTL "60000"
+
+static void test_claim_one_after_the_other(void **state)
+{
+    static const struct row rows[] = {
+        {"absent", {"claim", "2", "@l", "@e", "me", "", TTL}, "[fresh,absent,[]]"},
+        {"what it left", {"lease_of", "1", "@l"}, "[me,1,-,,0]"},
+        {"its key ends by itself", {"lives", "1", "@l"}, "true"},
+        {"again: mine", {"claim", "2", "@l", "@e", "me", "", TTL}, "[fresh,mine,[]]"},
+        {"one grant more", {"lease_of", "1", "@l"}, "[me,2,-,,0]"},
+        {"another: busy", {"claim", "2", "@l", "@e", "she", "", TTL}, "[busy,me:2,[]]"},
+        {"and waits", {"lease_of", "1", "@l"}, "[me,2,she,,0]"},
+        {"not with grants of before", {"claim", "2", "@l", "@e", "she", "me:1", TTL},
+         "[busy,me:2,[]]"},
+        {"not with another's name", {"claim", "2", "@l", "@e", "she", "he:2", TTL},
+         "[busy,me:2,[]]"},
+        {"not with a prefix", {"claim", "2", "@l", "@e", "she", "me:", TTL}, "[busy,me:2,[]]"},
+        {"nobody else changed it", {"lease_of", "1", "@l"}, "[me,2,she,,0]"},
+        {"stolen", {"claim", "2", "@l", "@e", "she", "me:2", TTL}, "[fresh,stolen,[]]"},
+        {"hers, and waits no more", {"lease_of", "1", "@l"}, "[she,3,-,,0]"},
+        {"again: hers", {"claim", "2", "@l", "@e", "she", "me:2", TTL}, "[fresh,mine,[]]"},
+        {"who was robbed is busy", {"claim", "2", "@l", "@e", "me", "", TTL}, "[busy,she:4,[]]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_claim_and_the_record(void **state)
+{
+    static const struct row rows[] = {
+        {"done", {"SET", "@e", "{\"s\":\"done\",\"r\":\"x\"}"}, "OK"},
+        {"settled", {"claim", "2", "@l", "@e", "me", "", TTL},
+         "[settled,{\"s\":\"done\",\"r\":\"x\"},[]]"},
+        {"no lease was taken", {"EXISTS", "@l"}, "0"},
+        {"dead", {"SET", "@e", "{\"s\":\"dead\"}"}, "OK"},
+        {"settled too", {"claim", "2", "@l", "@e", "me", "", TTL}, "[settled,{\"s\":\"dead\"},[]]"},
+        {"intended", {"SET", "@e", "{\"s\":\"intended\",\"o\":\"me\"}"}, "OK"},
+        {"open", {"claim", "2", "@l", "@e", "me", "", TTL},
+         "[open,absent,[],{\"s\":\"intended\",\"o\":\"me\"}]"},
+        {"busy before open", {"claim", "2", "@l", "@e", "she", "", TTL}, "[busy,me:1,[]]"},
+        {"open after a theft", {"claim", "2", "@l", "@e", "she", "me:1", TTL},
+         "[open,stolen,[],{\"s\":\"intended\",\"o\":\"me\"}]"},
+        {"next", {"SET", "@e", "{\"s\":\"next\",\"g\":\"keep\"}"}, "OK"},
+        {"open there", {"claim", "2", "@l", "@e", "she", "", TTL},
+         "[open,mine,[],{\"s\":\"next\",\"g\":\"keep\"}]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_claim_keeps_a_place_for_who_waited(void **state)
+{
+    static const struct row rows[] = {
+        {"mine", {"claim", "2", "@l", "@e", "me", "", TTL}, "[fresh,absent,[]]"},
+        {"she waits", {"claim", "2", "@l", "@e", "she", "", TTL}, "[busy,me:1,[]]"},
+        {"I let go", {"lease", "1", "@l", "me", "release", TTL}, "[ok,,[]]"},
+        {"reserved", {"lease_of", "1", "@l"}, "[,1,-,she,0]"},
+        {"she gets it", {"claim", "2", "@l", "@e", "she", "", TTL}, "[fresh,free,[]]"},
+        {"and nothing is reserved", {"lease_of", "1", "@l"}, "[she,2,-,,0]"},
+        {"I wait", {"claim", "2", "@l", "@e", "me", "", TTL}, "[busy,she:2,[]]"},
+        {"she lets go", {"lease", "1", "@l", "she", "release", TTL}, "[ok,,[]]"},
+        {"first refusal", {"claim", "2", "@l", "@e", "she", "", TTL}, "[busy,reserved:2,[]]"},
+        {"second", {"claim", "2", "@l", "@e", "he", "", TTL}, "[busy,reserved:2,[]]"},
+        {"third", {"claim", "2", "@l", "@e", "she", "", TTL}, "[busy,reserved:2,[]]"},
+        {"a dead waiter blocks nobody", {"claim", "2", "@l", "@e", "she", "", TTL},
+         "[fresh,free,[]]"},
+        {"hers", {"lease_of", "1", "@l"}, "[she,3,-,,0]"},
+        {"alone, she lets go", {"lease", "1", "@l", "she", "release", TTL}, "[ok,,[]]"},
+        {"free for all", {"claim", "2", "@l", "@e", "he", "", TTL}, "[fresh,free,[]]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_lease(void **state)
+{
+    static const struct row rows[] = {
+        {"nobody has it", {"lease", "1", "@l", "me", "renew", TTL}, "[lost,,[]]"},
+        {"nothing was made", {"EXISTS", "@l"}, "0"},
+        {"mine", {"claim", "2", "@l", "@e", "me", "", "5000"}, "[fresh,absent,[]]"},
+        {"renewed", {"lease", "1", "@l", "me", "renew", TTL}, "[ok,,[]]"},
+        {"one grant more", {"lease_of", "1", "@l"}, "[me,2,-,,0]"},
+        {"lives longer", {"lives", "1", "@l"}, "true"},
+        {"not hers to renew", {"lease", "1", "@l", "she", "renew", TTL}, "[lost,,[]]"},
+        {"nor to release", {"lease", "1", "@l", "she", "release", TTL}, "[lost,,[]]"},
+        {"still mine", {"lease_of", "1", "@l"}, "[me,2,-,,0]"},
+        {"released", {"lease", "1", "@l", "me", "release", TTL}, "[ok,,[]]"},
+        {"the key stays, without an owner", {"lease_of", "1", "@l"}, "[,2,-,,0]"},
+        {"released twice", {"lease", "1", "@l", "me", "release", TTL}, "[lost,,[]]"},
+        {"not renewed any more", {"lease", "1", "@l", "me", "renew", TTL}, "[lost,,[]]"},
+        {"she", {"claim", "2", "@l", "@e", "she", "", TTL}, "[fresh,free,[]]"},
+        {"a late release of mine", {"lease", "1", "@l", "me", "release", TTL}, "[lost,,[]]"},
+        {"leaves hers alone", {"lease_of", "1", "@l"}, "[she,3,-,,0]"},
+    };
+    ROWS(state, rows);
+}
+
+#define INTENDED_ME "{\"s\":\"intended\",\"o\":\"me\"}"
+#define DONE_ME     "{\"s\":\"done\",\"o\":\"me\"}"
+#define NEXT_ME     "{\"s\":\"next\",\"o\":\"me\"}"
+#define DONE_SHE    "{\"s\":\"done\",\"o\":\"she\"}"
+#define WROTE(text) "[ok," text ",[S,@e,," text "]]"
+
+static void test_record_while_held(void **state)
+{
+    static const struct row rows[] = {
+        {"without a lease", {"record", "2", "@l", "@e", "me", INTENDED_ME, "held", TTL, ""},
+         "[lost,,[]]"},
+        {"nothing was written", {"EXISTS", "@e", "@l"}, "0"},
+        {"mine", {"claim", "2", "@l", "@e", "me", "", "5000"}, "[fresh,absent,[]]"},
+        {"intended", {"record", "2", "@l", "@e", "me", INTENDED_ME, "held", TTL, ""},
+         WROTE(INTENDED_ME)},
+        {"which renews the lease", {"lease_of", "1", "@l"}, "[me,2,-,,0]"},
+        {"and its key", {"lives", "1", "@l"}, "true"},
+        {"twice is once", {"record", "2", "@l", "@e", "me", INTENDED_ME, "held", TTL, ""},
+         WROTE(INTENDED_ME)},
+        {"next", {"record", "2", "@l", "@e", "me", NEXT_ME, "held", TTL, ""}, WROTE(NEXT_ME)},
+        {"not hers", {"record", "2", "@l", "@e", "she", DONE_SHE, "held", TTL, "release"},
+         "[lost," NEXT_ME ",[]]"},
+        {"done, and let go", {"record", "2", "@l", "@e", "me", DONE_ME, "held", TTL, "release"},
+         WROTE(DONE_ME)},
+        {"nobody waited: no key stays", {"EXISTS", "@l"}, "0"},
+        {"settled is final", {"record", "2", "@l", "@e", "me", NEXT_ME, "held", TTL, ""},
+         "[settled," DONE_ME ",[]]"},
+        {"for everybody", {"record", "2", "@l", "@e", "she", DONE_SHE, "late", TTL, ""},
+         "[settled," DONE_ME ",[]]"},
+        {"it stands", {"GET", "@e"}, DONE_ME},
+    };
+    ROWS(state, rows);
+}
+
+static void test_record_hands_the_lease_to_who_waits(void **state)
+{
+    static const struct row rows[] = {
+        {"mine", {"claim", "2", "@l", "@e", "me", "", TTL}, "[fresh,absent,[]]"},
+        {"she waits", {"claim", "2", "@l", "@f", "she", "", TTL}, "[busy,me:1,[]]"},
+        {"done", {"record", "2", "@l", "@e", "me", DONE_ME, "late", TTL, "release"},
+         WROTE(DONE_ME)},
+        {"reserved for her", {"lease_of", "1", "@l"}, "[,2,-,she,0]"},
+        {"he is refused", {"claim", "2", "@l", "@f", "he", "", TTL}, "[busy,reserved:2,[]]"},
+        {"she has it", {"claim", "2", "@l", "@f", "she", "", TTL}, "[fresh,free,[]]"},
+        {"a second run of mine", {"record", "2", "@l", "@e", "me", DONE_ME, "late", TTL, "release"},
+         "[settled," DONE_ME ",[]]"},
+        {"lets nothing of hers go", {"lease_of", "1", "@l"}, "[she,3,-,,0]"},
+        {"settled before, and still held", {"claim", "2", "@m", "@g", "me", "", TTL},
+         "[fresh,absent,[]]"},
+        {"by somebody else", {"SET", "@g", DONE_SHE}, "OK"},
+        {"the lease goes all the same",
+         {"record", "2", "@m", "@g", "me", DONE_ME, "late", TTL, "release"},
+         "[settled," DONE_SHE ",[]]"},
+        {"gone", {"EXISTS", "@m"}, "0"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_record_that_comes_late(void **state)
+{
+    static const struct row rows[] = {
+        {"mine", {"claim", "2", "@l", "@e", "me", "", TTL}, "[fresh,absent,[]]"},
+        {"intended", {"record", "2", "@l", "@e", "me", INTENDED_ME, "held", TTL, ""},
+         WROTE(INTENDED_ME)},
+        {"stolen", {"claim", "2", "@l", "@e", "she", "me:2", TTL},
+         "[open,stolen,[]," INTENDED_ME "]"},
+        {"no second intent", {"record", "2", "@l", "@e", "me", INTENDED_ME, "held", TTL, ""},
+         "[lost," INTENDED_ME ",[]]"},
+        {"what came of the first", {"record", "2", "@l", "@e", "me", NEXT_ME, "late", TTL, ""},
+         WROTE(NEXT_ME)},
+        {"her lease is untouched", {"lease_of", "1", "@l"}, "[she,3,-,,0]"},
+        {"a release of mine too",
+         {"record", "2", "@l", "@e", "me", NEXT_ME, "late", TTL, "release"}, WROTE(NEXT_ME)},
+        {"still hers", {"lease_of", "1", "@l"}, "[she,3,-,,0]"},
+        {"her intent", {"record", "2", "@l", "@e", "she", "{\"s\":\"intended\",\"o\":\"she\"}",
+                        "held", TTL, ""}, "[ok,*"},
+        {"now mine is late for good",
+         {"record", "2", "@l", "@e", "me", DONE_ME, "late", TTL, "release"},
+         "[lost,{\"s\":\"intended\",\"o\":\"she\"},[]]"},
+        {"no lease, no record: a view that lost both",
+         {"record", "2", "@m", "@g", "me", DONE_ME, "late", TTL, "release"},
+         "[ok," DONE_ME ",[S,@g,," DONE_ME "]]"},
+        {"no lease appeared", {"EXISTS", "@m"}, "0"},
+    };
+    ROWS(state, rows);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_claim_one_after_the_other),
+        cmocka_unit_test(test_claim_and_the_record),
+        cmocka_unit_test(test_claim_keeps_a_place_for_who_waited),
+        cmocka_unit_test(test_lease),
+        cmocka_unit_test(test_record_while_held),
+        cmocka_unit_test(test_record_hands_the_lease_to_who_waits),
+        cmocka_unit_test(test_record_that_comes_late),
+    };
+    return cmocka_run_group_tests(tests, rows_open, rows_close);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The scripts of seen bits, themes and the restore, on a real Redis. What a
+ * script journals is compared with what Redis holds after every row.
+ */
+#include "tests/component/engine/script_rows.h"
+
+static void test_seen_mark(void **state)
+{
+    static const struct row rows[] = {
+        {"first marks", {"seen_mark", "1", "@s", "100", "5000", "5200", "100", "102"}, "[ok,,[]]"},
+        {"guard", {"guard_of", "1", "@s"}, "[100,5000,5200,25]"},
+        {"100", {"GETBIT", "@s", "292"}, "1"},
+        {"101", {"GETBIT", "@s", "293"}, "0"},
+        {"102", {"GETBIT", "@s", "294"}, "1"},
+        {"bits", {"BITCOUNT", "@s", "24", "-1"}, "2"},
+        {"higher ones", {"seen_mark", "1", "@s", "103", "5300", "5900", "103"}, "[ok,,[]]"},
+        {"lowest stays, newest moves up", {"guard_of", "1", "@s"}, "[100,5000,5900,25]"},
+        {"an older one", {"seen_mark", "1", "@s", "105", "1000", "1000", "105"}, "[ok,,[]]"},
+        {"newest does not move down", {"guard_of", "1", "@s"}, "[100,5000,5900,25]"},
+        {"a lower one", {"seen_mark", "1", "@s", "0", "4000", "4000", "0"}, "[ok,,[]]"},
+        {"lowest moves down", {"guard_of", "1", "@s"}, "[0,4000,5900,25]"},
+        {"0 is the first bit behind the guard", {"GETBIT", "@s", "192"}, "1"},
+        {"five bits", {"BITCOUNT", "@s", "24", "-1"}, "5"},
+        {"twice is once", {"seen_mark", "1", "@s", "0", "4000", "4000", "0"}, "[ok,,[]]"},
+        {"still five", {"BITCOUNT", "@s", "24", "-1"}, "5"},
+        {"the last bit of a segment", {"seen_mark", "1", "@s", "65535", "9000", "9000", "65535"},
+         "[ok,,[]]"},
+        {"its length", {"STRLEN", "@s"}, "8216"},
+        {"offsets of years to come",
+         {"seen_mark", "1", "@t", "4503599627370496", "1790000000000", "1790000000001", "7"},
+         "[ok,,[]]"},
+        {"are whole", {"guard_of", "1", "@t"}, "[4503599627370496,1790000000000,1790000000001,25]"},
+    };
+    ROWS(state, rows);
+}
+
+#define WEIGH(interview, rules, volume)                                                            \
+    {                                                                                              \
+        "theme_weigh", "4", "@theme", "@evidence", "@told", "@wins", interview, interview ".e",    \
+            rules, volume, "{\"i\":\"" interview "\"}", "Slow"                                     \
+    }
+
+static void test_theme_counts_to_its_volume(void **state)
+{
+    static const struct row rows[] = {
+        {"first", WEIGH("i1", "count", "3"), "[watch,{*},[*],1]"},
+        {"watching", {"theme_of", "1", "@theme"}, "[watching,-,-,-,-,-,Slow]"},
+        {"the same interview counts once", WEIGH("i1", "count", "3"), "[watch,{*},[*],1]"},
+        {"second", WEIGH("i2", "count", "3"), "[watch,{*},[*],2]"},
+        {"one that only watches", WEIGH("i3", "watch", "1"), "[watch,{*},[*],3]"},
+        {"reaches the volume", WEIGH("i2", "count", "3"),
+         "[file,{*},[*],i1,{\"i\":\"i1\"},i2,{\"i\":\"i2\"},i3,{\"i\":\"i3\"}]"},
+        {"filing", {"theme_of", "1", "@theme"}, "[filing,i2.e,-,-,-,-,Slow]"},
+        {"again, the same effect", WEIGH("i2", "count", "3"), "[file,*"},
+        {"took nothing over", {"theme_of", "1", "@theme"}, "[filing,i2.e,-,-,-,-,Slow]"},
+        {"one that watches changes nothing", WEIGH("i4", "watch", "3"), "[watch,{*},[*],4]"},
+        {"still filing", {"theme_of", "1", "@theme"}, "[filing,i2.e,-,-,-,-,Slow]"},
+        {"another effect files", WEIGH("i5", "count", "3"), "[file,{*},*"},
+        {"and says whose it was", {"theme_of", "1", "@theme"}, "[filing,i5.e,i2.e,-,-,-,Slow]"},
+        {"a second run does not forget", WEIGH("i5", "count", "3"), "[file,{*},*"},
+        {"whose it was", {"theme_of", "1", "@theme"}, "[filing,i5.e,i2.e,-,-,-,Slow]"},
+        {"evidence", {"HLEN", "@evidence"}, "5"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_theme_files_at_once(void **state)
+{
+    static const struct row rows[] = {
+        {"file", WEIGH("i1", "file", "3"), "[file,{*},[*],i1,{\"i\":\"i1\"}]"},
+        {"filing", {"theme_of", "1", "@theme"}, "[filing,i1.e,-,-,-,-,Slow]"},
+        {"volume of one", {"theme_weigh", "4", "@t2", "@e2", "@d2", "@w2", "i9", "i9.e", "count",
+                           "1", "{}", "Slow"}, "[file,{*},[*],i9,{}]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_theme_with_wins(void **state)
+{
+    static const struct row rows[] = {
+        {"win", WEIGH("i1", "win", "2"), "[win,{*},[*]]"},
+        {"status", {"theme_of", "1", "@theme"}, "[win,-,-,-,-,-,Slow]"},
+        {"with the wins", {"HKEYS", "@wins"}, "[i1]"},
+        {"no evidence", {"EXISTS", "@evidence"}, "0"},
+        {"a complaint", WEIGH("i2", "count", "2"), "[watch,{*},[*],1]"},
+        {"watching", {"theme_of", "1", "@theme"}, "[watching,-,-,-,-,-,Slow]"},
+        {"another win", WEIGH("i3", "win", "2"), "[win,{*},[*]]"},
+        {"changes no status", {"theme_of", "1", "@theme"}, "[watching,-,-,-,-,-,Slow]"},
+        {"files", WEIGH("i4", "file", "2"), "[file,{*},*"},
+        {"a win while filing", WEIGH("i5", "win", "2"), "[win,{*},[*]]"},
+        {"filing", {"theme_of", "1", "@theme"}, "[filing,i4.e,-,-,-,-,Slow]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_theme_filed(void **state)
+{
+    static const struct row rows[] = {
+        {"file", WEIGH("i1", "file", "3"), "[file,*"},
+        {"taken over", WEIGH("i2", "file", "3"), "[file,*"},
+        {"kept", {"theme_keep", "2", "@theme", "@told", "PROD-7", "10007", "[\"i1\",\"i2\"]", "",
+                  "Slow"}, "[ok,{*},[S,@theme,,{*},S,@told,,[\"i1\",\"i2\"]]]"},
+        {"filed, nobody before", {"theme_of", "1", "@theme"}, "[filed,i2.e,-,PROD-7,10007,-,Slow]"},
+        {"keeping twice", {"theme_keep", "2", "@theme", "@told", "PROD-7", "10007",
+                           "[\"i1\",\"i2\"]", "", "Slow"}, "[ok,*"},
+        {"told", WEIGH("i1", "count", "3"), "[filed,{*},[*],told]"},
+        {"untold", WEIGH("i3", "count", "3"), "[filed,{*},[*],]"},
+        {"counted as evidence", {"HLEN", "@evidence"}, "3"},
+        {"a win is evidence for its ticket", WEIGH("i4", "win", "3"), "[filed,{*},[*],]"},
+        {"still filed", {"theme_of", "1", "@theme"}, "[filed,i2.e,-,PROD-7,10007,-,Slow]"},
+        {"without the list", {"DEL", "@told"}, "1"},
+        {"nobody was told", WEIGH("i1", "count", "3"), "[filed,{*},[*],]"},
+        {"an empty list", {"SET", "@told", "[]"}, "OK"},
+        {"likewise", WEIGH("i1", "count", "3"), "[filed,{*},[*],]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_theme_keep(void **state)
+{
+    static const struct row rows[] = {
+        {"a theme that Redis forgot", {"theme_keep", "2", "@theme", "@told", "PROD-1", "10001",
+                                       "[]", "adopted", "Slow \"x\""}, "[ok,{*},[S,@theme,*"},
+        {"adopted", {"theme_of", "1", "@theme"}, "[filed,-,-,PROD-1,10001,true,Slow \"x\"]"},
+        {"made, not adopted", {"theme_keep", "2", "@theme", "@told", "PROD-2", "10002", "[]", "",
+                               "other"}, "[ok,*"},
+        {"its name stays", {"theme_of", "1", "@theme"}, "[filed,-,-,PROD-2,10002,-,Slow \"x\"]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_restore(void **state)
+{
+    static const struct row rows[] = {
+        {"old things", {"SET", "@k3", "old"}, "OK"},
+        {"of a hash", {"HSET", "@h", "gone", "1", "kept", "2"}, "2"},
+        {"no lock", {"restore_apply", "1", "@lock", "me", "60000", "S", "@k1", "", "v1"},
+         "[lost,,[]]"},
+        {"nothing was written", {"EXISTS", "@k1"}, "0"},
+        {"locked", {"SET", "@lock", "me", "PX", "5000"}, "OK"},
+        {"applied", {"restore_apply", "1", "@lock", "me", "60000", "S", "@k1", "", "v1", "H", "@h",
+                     "f", "w", "s", "@k3", "", "", "h", "@h", "gone", ""}, "[ok,,[]]"},
+        {"the lock lives on", {"lives", "1", "@lock"}, "true"},
+        {"string", {"GET", "@k1"}, "v1"},
+        {"field", {"HGETALL", "@h"}, "[kept,2,f,w]"},
+        {"deleted", {"EXISTS", "@k3"}, "0"},
+        {"another has the lock", {"restore_apply", "1", "@lock", "she", "60000", "S", "@k1", "",
+                                  "hers"}, "[lost,,[]]"},
+        {"nothing of hers", {"GET", "@k1"}, "v1"},
+        {"nor may she open", {"restore_done", "2", "@lock", "@epoch", "she", "{}"}, "[lost,,[]]"},
+        {"no epoch", {"EXISTS", "@epoch"}, "0"},
+        {"opened", {"restore_done", "2", "@lock", "@epoch", "me", "{\"id\":1}"}, "[ok,,[]]"},
+        {"epoch", {"GET", "@epoch"}, "{\"id\":1}"},
+        {"no lock stays", {"EXISTS", "@lock"}, "0"},
+        {"a batch that comes late", {"restore_apply", "1", "@lock", "me", "60000", "S", "@k1", "",
+                                     "late"}, "[lost,,[]]"},
+        {"changes nothing", {"GET", "@k1"}, "v1"},
+        {"opened once", {"restore_done", "2", "@lock", "@epoch", "me", "{\"id\":2}"}, "[lost,,[]]"},
+        {"the first epoch stands", {"GET", "@epoch"}, "{\"id\":1}"},
+    };
+    ROWS(state, rows);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_seen_mark),
+        cmocka_unit_test(test_theme_counts_to_its_volume),
+        cmocka_unit_test(test_theme_files_at_once),
+        cmocka_unit_test(test_theme_with_wins),
+        cmocka_unit_test(test_theme_filed),
+        cmocka_unit_test(test_theme_keep),
+        cmocka_unit_test(test_restore),
+    };
+    return cmocka_run_group_tests(tests, rows_open, rows_close);
+}
