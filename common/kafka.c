@@ -82,6 +82,15 @@ static enum log_level level_of(int syslog_level)
     return syslog_level <= 6 ? LOG_INFO : LOG_DEBUG;
 }
 
+/* Without this each error would be logged twice: where it happened, and as an event. */
+static void ignore_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
+{
+    (void)rk;
+    (void)code;
+    (void)text;
+    (void)opaque;
+}
+
 /* From librdkafka's threads. */
 static void log_line(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
@@ -120,6 +129,7 @@ static struct err set_common(rd_kafka_conf_t *conf, const struct config_kafka *c
                              size_t count)
 {
     rd_kafka_conf_set_log_cb(conf, log_line);
+    rd_kafka_conf_set_error_cb(conf, ignore_error);
     rd_kafka_conf_set_opaque(conf, role->opaque);
     TRY(set_table(conf, common_options, COUNT_OF(common_options)));
     TRY(set(conf, "bootstrap.servers", config->bootstrap));

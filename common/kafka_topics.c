@@ -146,8 +146,7 @@ struct found {
     int32_t broker; /* one that can be asked about it */
 };
 
-static struct found found_in(const struct topic *topic,
-                             const struct rd_kafka_metadata_topic *there,
+static struct found found_in(const struct topic *topic, const struct rd_kafka_metadata_topic *there,
                              const struct rd_kafka_metadata *metadata)
 {
     int32_t first = metadata->broker_cnt > 0 ? metadata->brokers[0].id : -1;

@@ -29,7 +29,8 @@ const struct verb *verb_find(const char *name);
 
 /* Says how the verb is used; VERB_USAGE. */
 enum verb_exit verb_misused(const struct verb *verb);
-/* Loads the configuration for the console or says all its faults. The caller closes it in any case. */
+/* Loads the configuration for the console or says all its faults. The caller closes it in any case.
+ */
 bool verb_config(const char *path, unsigned needed_for, struct config *config);
 
 extern const struct verb verb_check;

@@ -95,7 +95,8 @@ static enum verb_exit create(rd_kafka_t *rk, const struct config_kafka *config)
 static enum verb_exit work(const struct config *config, bool makes)
 {
     SCOPED(kafka_free) rd_kafka_t *rk = NULL;
-    struct kafka_role role = {.client_id = "hearback"};
+    static const char *const options[] = {"enable.idempotence", "false", NULL}; /* it only asks */
+    struct kafka_role role = {.client_id = "hearback", .options = options};
     struct err err = kafka_producer_new(&config->kafka, &role, &rk);
     if (failed(err)) {
         (void)fprintf(stderr, "%s\n", err.text);

@@ -11,18 +11,17 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "consumer/engine/changelog_reader.h"
 
 #include <openssl/rand.h>
 #include <stdio.h>
 
-#define RESTORE_LOCK_KEY       "hearback:restore"
-#define RESTORE_POLL_MS        200
-#define RESTORE_READ_MAX       1000
-#define RESTORE_IDLE_MS        5
-#define RESTORE_IN_FLIGHT_MAX  64
-#define RESTORE_PARTITIONS_MAX 512
-#define RESTORE_SAY_EVERY      100000
-#define RESTORE_METADATA_MS    5000
+#define RESTORE_LOCK_KEY      "hearback:restore"
+#define RESTORE_POLL_MS       200
+#define RESTORE_READ_MAX      1000
+#define RESTORE_IDLE_MS       5
+#define RESTORE_IN_FLIGHT_MAX 64
+#define RESTORE_SAY_EVERY     100000
 
 enum restore_state { RESTORE_AWAY, RESTORE_ASKING, RESTORE_READING, RESTORE_OPENING, RESTORE_OPEN };
 
@@ -34,11 +33,7 @@ struct restore {
     char token[64]; /* of the lock: this process and round */
     bool locked;    /* as far as we know */
     char run_id[64];
-    rd_kafka_t *reader;
-    rd_kafka_queue_t *queue;
-    int32_t partitions;
-    bool at_end[RESTORE_PARTITIONS_MAX];
-    int32_t ended;
+    struct changelog_reader reader;
     size_t batches_out; /* batches Redis has not answered yet */
     struct arena batch;
     span args[REDIS_ARGS_MAX];
@@ -79,11 +74,7 @@ static void ask(struct restore *restore, const span *args, size_t count,
 
 static void stop_reading(struct restore *restore)
 {
-    if (restore->reader != NULL) {
-        rd_kafka_queue_destroy(TAKE(restore->queue));
-        (void)rd_kafka_consumer_close(restore->reader);
-        rd_kafka_destroy(TAKE(restore->reader));
-    }
+    changelog_reader_close(&restore->reader);
     arena_close(&restore->batch);
     restore->arg_count = 0;
 }
@@ -243,69 +234,16 @@ static void ask_view(struct restore *restore)
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
-static struct err make_reader(struct restore *restore)
-{
-    static const char *const options[] = {"enable.partition.eof",
-                                          "true",
-                                          "enable.auto.commit",
-                                          "false",
-                                          "queued.min.messages",
-                                          "20000",
-                                          "queued.max.messages.kbytes",
-                                          "16384",
-                                          NULL};
-    struct kafka_role role = {.client_id = "hearback-restore", .options = options};
-    return kafka_consumer_new(&restore->parts.config->kafka, "hearback-restore", &role,
-                              &restore->reader);
-}
-
-static struct err find_partitions(struct restore *restore)
-{
-    const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(restore->reader, TOPIC_CHANGELOG, NULL);
-    if (topic == NULL) {
-        FAIL(ERR_RETRY, 0, "no handle for the changelog");
-    }
-    rd_kafka_resp_err_t code =
-        rd_kafka_metadata(restore->reader, 0, topic, &metadata, RESTORE_METADATA_MS);
-    rd_kafka_topic_destroy(topic);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        FAIL(ERR_RETRY, (int)code, "Kafka does not say what partitions the changelog has");
-    }
-    restore->partitions = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-    rd_kafka_metadata_destroy(metadata);
-    if (restore->partitions == 0 || restore->partitions > RESTORE_PARTITIONS_MAX) {
-        FAIL(ERR_RETRY, 0,
-             "the changelog is missing or has over 512 partitions; "
-             "see hearback topics --create");
-    }
-    return NO_ERROR;
-}
-
 static struct err start_reading(struct restore *restore)
 {
     scripts_load(restore->parts.redis); /* they may have been flushed with the rest */
-    TRY(make_reader(restore));
-    TRY(find_partitions(restore));
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(restore->partitions);
-    for (int32_t i = 0; i < restore->partitions; i++) {
-        rd_kafka_topic_partition_list_add(list, TOPIC_CHANGELOG, i)->offset =
-            RD_KAFKA_OFFSET_BEGINNING;
-        restore->at_end[i] = false;
-    }
-    rd_kafka_resp_err_t code = rd_kafka_assign(restore->reader, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        FAIL(ERR_RETRY, (int)code, "the changelog cannot be assigned");
-    }
-    restore->queue = rd_kafka_queue_get_consumer(restore->reader);
-    restore->ended = 0;
+    TRY(changelog_reader_open(&restore->reader, &restore->parts.config->kafka));
     restore->records = 0;
     restore->batches_out = 0;
     restore->began_ms = clock_mono_ms(restore->parts.clock);
     restore->state = RESTORE_READING;
     metric_add(restore->metric_restores, 1);
-    LOG(LOG_WARN, "restore_started", L_INT("partitions", restore->partitions),
+    LOG(LOG_WARN, "restore_started", L_INT("partitions", restore->reader.partitions),
         L_TEXT("why", "Redis holds no view, or another Redis answers than the view was made on"));
     return NO_ERROR;
 }
@@ -340,14 +278,8 @@ static span keep(struct restore *restore, span bytes)
     return copy;
 }
 
-static void add_record(struct restore *restore, span key, span value)
+static void add_line(struct restore *restore, const struct ledger_line *line)
 {
-    struct ledger_line line;
-    if (!ledger_line_parse(key, value, &line)) {
-        LOG(LOG_ERROR, "changelog_unreadable", L_SPAN("found", key),
-            L_TEXT("expected", "a key of kind S or H; the record is passed over"));
-        return;
-    }
     if (restore->arg_count == 0) {
         char ttl[24];
         (void)snprintf(ttl, sizeof(ttl), "%lld",
@@ -361,12 +293,12 @@ static void add_record(struct restore *restore, span key, span value)
         memcpy(restore->args, head, sizeof(head));
         restore->arg_count = COUNT_OF(head);
     }
-    bool gone = value.at == NULL;
-    const char *kind = line.kind == 'S' ? (gone ? "s" : "S") : (gone ? "h" : "H");
+    bool gone = line->value.at == NULL;
+    const char *kind = line->kind == 'S' ? (gone ? "s" : "S") : (gone ? "h" : "H");
     restore->args[restore->arg_count++] = span_text(kind);
-    restore->args[restore->arg_count++] = keep(restore, line.key);
-    restore->args[restore->arg_count++] = keep(restore, line.field);
-    restore->args[restore->arg_count++] = keep(restore, gone ? SPAN_NONE : value);
+    restore->args[restore->arg_count++] = keep(restore, line->key);
+    restore->args[restore->arg_count++] = keep(restore, line->field);
+    restore->args[restore->arg_count++] = keep(restore, gone ? SPAN_NONE : line->value);
     restore->records++;
     metric_add(restore->metric_records, 1);
     if (restore->records % RESTORE_SAY_EVERY == 0) {
@@ -377,26 +309,15 @@ static void add_record(struct restore *restore, span key, span value)
     }
 }
 
-/* True when a record was taken. */
+/* True when something was taken. */
 static bool read_one(struct restore *restore)
 {
-    rd_kafka_message_t *message = rd_kafka_consume_queue(restore->queue, 0);
-    if (message == NULL) {
-        return false;
+    struct ledger_line line;
+    enum changelog_read read = changelog_reader_next(&restore->reader, &line);
+    if (read == CHANGELOG_LINE) {
+        add_line(restore, &line);
     }
-    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        span value = message->payload == NULL ? SPAN_NONE : span_of(message->payload, message->len);
-        add_record(restore, span_of(message->key, message->key_len), value);
-    } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF &&
-               !restore->at_end[message->partition]) {
-        restore->at_end[message->partition] = true;
-        restore->ended++;
-    } else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        LOG(LOG_WARN, "restore_kafka", L_TEXT("found", rd_kafka_err2str(message->err)),
-            L_TEXT("expected", "the changelog's records; reading goes on"));
-    }
-    rd_kafka_message_destroy(message);
-    return true;
+    return read != CHANGELOG_NOTHING;
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -447,7 +368,7 @@ int64_t restore_turn(struct restore *restore)
            read_one(restore)) {
         taken++;
     }
-    if (restore->round == round && restore->ended == restore->partitions) {
+    if (restore->round == round && changelog_reader_at_end(&restore->reader)) {
         send_batch(restore);
         if (restore->batches_out == 0) {
             open_view(restore);
