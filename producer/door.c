@@ -12,14 +12,14 @@
 #include "common/ops.h"
 #include "producer/server.h"
 
-#define STEP_MS           1000
-#define AWAY_STEP_MS      250
-#define CHECK_MS          2000
-#define WHY_BYTES_MAX     4096
-#define GIVE_UP_MS        2000 /* for the last answers, after the drain deadline */
-#define REASON_AWAY       "Kafka is away or a topic is missing"
-#define REASON_SETTINGS   "a topic's settings cannot carry what is needed"
-#define REASON_DRAINING   "draining"
+#define STEP_MS         1000
+#define AWAY_STEP_MS    250
+#define CHECK_MS        2000
+#define WHY_BYTES_MAX   4096
+#define GIVE_UP_MS      2000 /* for the last answers, after the drain deadline */
+#define REASON_AWAY     "Kafka is away or a topic is missing"
+#define REASON_SETTINGS "a topic's settings cannot carry what is needed"
+#define REASON_DRAINING "draining"
 
 struct door {
     const struct config *config;

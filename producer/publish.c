@@ -17,10 +17,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#define POLL_MS           100 /* the longest wait for librdkafka: deadlines are this exact */
-#define MARGIN_MS_MAX     500 /* between our answer and the sender's patience */
-#define MARGIN_PART       10  /* but a tenth of a short deadline */
-#define MESSAGE_MS_LEAST  20
+#define POLL_MS          100 /* the longest wait for librdkafka: deadlines are this exact */
+#define MARGIN_MS_MAX    500 /* between our answer and the sender's patience */
+#define MARGIN_PART      10  /* but a tenth of a short deadline */
+#define MESSAGE_MS_LEAST 20
 
 _Static_assert(sizeof(void *) >= sizeof(uint64_t), "an id must fit an opaque pointer");
 
@@ -143,12 +143,12 @@ static int64_t patience_of(int64_t deadline_ms)
 
 static void make_metrics(struct publisher *publisher)
 {
-    publisher->published =
-        metric_counter("hearback_door_published_total",
-                       "Requests that the broker acknowledged before they were answered", NULL, NULL);
-    publisher->acknowledged_late =
-        metric_counter("hearback_door_acknowledged_late_total",
-                       "Records acknowledged after their sender was told to come again", NULL, NULL);
+    publisher->published = metric_counter(
+        "hearback_door_published_total",
+        "Requests that the broker acknowledged before they were answered", NULL, NULL);
+    publisher->acknowledged_late = metric_counter(
+        "hearback_door_acknowledged_late_total",
+        "Records acknowledged after their sender was told to come again", NULL, NULL);
     publisher->suspended = metric_gauge("hearback_door_suspended",
                                         "Requests that wait for the broker now", NULL, NULL);
     publisher->latency =
@@ -178,8 +178,8 @@ struct err publisher_start(const struct config *config, publisher_settled settle
     publisher->waiting = waiting_new((size_t)config->ingest.suspended_max);
     make_metrics(publisher);
     /* A record that nobody waits for any more should not linger. */
-    int64_t message_ms = publisher->patience_ms < MESSAGE_MS_LEAST ? MESSAGE_MS_LEAST
-                                                                   : publisher->patience_ms;
+    int64_t message_ms =
+        publisher->patience_ms < MESSAGE_MS_LEAST ? MESSAGE_MS_LEAST : publisher->patience_ms;
     (void)snprintf(timeout, sizeof(timeout), "%lld", (long long)message_ms);
     const char *const options[] = {"message.timeout.ms", timeout, NULL};
     struct kafka_role role = {.client_id = "hearback-ingest",
@@ -257,9 +257,12 @@ static rd_kafka_headers_t *headers_of(const struct record *record)
         const char *name;
         span value;
     } all[] = {
-        {"ce_specversion", span_text("1.0")},       {"ce_id", span_text(record->id)},
-        {"ce_type", span_text(record->type)},       {"ce_source", span_text(record->source)},
-        {"ce_time", span_text(record->time)},       {"content-type", record->content_type},
+        {"ce_specversion", span_text("1.0")},
+        {"ce_id", span_text(record->id)},
+        {"ce_type", span_text(record->type)},
+        {"ce_source", span_text(record->source)},
+        {"ce_time", span_text(record->time)},
+        {"content-type", record->content_type},
         {"traceparent", span_text(record->traceparent)},
     };
     rd_kafka_headers_t *headers = rd_kafka_headers_new(COUNT_OF(all));

@@ -17,7 +17,8 @@ struct publisher;
 /* Told from the publisher's thread, or from within publisher_send. */
 typedef void (*publisher_settled)(void *who, enum refusal refusal);
 
-/* ERR_CONFIG or ERR_FATAL. Starts closed. The configuration must outlive it; the caller owns *out. */
+/* ERR_CONFIG or ERR_FATAL. Starts closed. The configuration must outlive it; the caller owns *out.
+ */
 MUST_USE struct err publisher_start(const struct config *config, publisher_settled settled,
                                     struct publisher **out);
 /* Gives what is under way until `timeout_ms` to be acknowledged, then stops. Nobody may wait. */

@@ -20,8 +20,8 @@ static void write_uuid(const uint8_t *random, char *out, size_t room)
     b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
     (void)snprintf(out, room,
                    "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-                   b[13], b[14], b[15]);
+                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+                   b[14], b[15]);
 }
 
 static void write_id(const struct config_source *config, const struct request *request,
@@ -135,9 +135,8 @@ struct err route_record(const struct source *source, const struct config_source 
 {
     span event = SPAN_NONE;
     span content_type = SPAN_NONE;
-    *out = (struct record){.topic = TOPIC_INTERVIEWS,
-                           .value = request->body,
-                           .wall_ms = arrival->wall_ms};
+    *out = (struct record){
+        .topic = TOPIC_INTERVIEWS, .value = request->body, .wall_ms = arrival->wall_ms};
     source->name(config, body, arena, &event, &out->key);
     if (out->key.len == 0 || out->key.len > ROUTE_KEY_MAX) {
         out->key = span_text(config->name);

@@ -9,10 +9,10 @@
 
 #include "producer/source.h"
 
-#define ROUTE_ID_MAX         128 /* bytes of a vendor's delivery id */
-#define ROUTE_TYPE_MAX       128
-#define ROUTE_KEY_MAX        128
-#define ROUTE_RANDOM_BYTES   40
+#define ROUTE_ID_MAX          128 /* bytes of a vendor's delivery id */
+#define ROUTE_TYPE_MAX        128
+#define ROUTE_KEY_MAX         128
+#define ROUTE_RANDOM_BYTES    40
 #define ROUTE_TRACEPARENT_LEN 55
 
 /* What makes an arrival unique. */

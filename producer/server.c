@@ -26,10 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HEAD_BYTES_MAX  (32 * 1024)
+#define HEAD_BYTES_MAX   (32 * 1024)
 #define HELD_BYTES_LEAST (64 * 1024 * 1024) /* of all bodies that are being received */
-#define HELD_BODIES     16                 /* or that many of the largest */
-#define CALL_MAGIC      0x68656172u
+#define HELD_BODIES      16                 /* or that many of the largest */
+#define CALL_MAGIC       0x68656172u
 
 struct server {
     const struct config *config;
@@ -234,9 +234,9 @@ static enum MHD_Result take_verdict(struct call *call)
 }
 
 /* libmicrohttpd's threads. */
-static enum MHD_Result access_request(void *cls, struct MHD_Connection *connection,
-                                      const char *url, const char *method, const char *version,
-                                      const char *upload, size_t *upload_bytes, void **con_cls)
+static enum MHD_Result access_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                      const char *method, const char *version, const char *upload,
+                                      size_t *upload_bytes, void **con_cls)
 {
     (void)version;
     if (*con_cls == NULL) {
@@ -310,12 +310,11 @@ static struct MHD_Daemon *start_daemon(struct server *server, int fd)
     unsigned idle_s = (unsigned)((ingest->request_timeout_ms + 999) / 1000);
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, access_request,
-        server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY, pool,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)ingest->connections_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEAD_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED, completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, connected, server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_ARRAY, pool, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)ingest->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_NOTIFY_COMPLETED,
+        completed, server, MHD_OPTION_NOTIFY_CONNECTION, connected, server,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
 static size_t held_max_of(const struct config *config)
@@ -375,8 +374,8 @@ uint16_t server_port(const struct server *server)
 
 void server_reap(struct server *server)
 {
-    size_t cut = connections_reap(server->connections, now_ms(),
-                                  server->config->ingest.request_timeout_ms);
+    size_t cut =
+        connections_reap(server->connections, now_ms(), server->config->ingest.request_timeout_ms);
     for (size_t i = 0; i < cut; i++) {
         tally_cut(&server->tally, REFUSAL_SLOW);
     }

@@ -14,8 +14,8 @@ void tally_init(struct tally *tally)
         char code[16];
         (void)snprintf(code, sizeof(code), "%u", row->status);
         CHECK(row->status < TALLY_STATUS_MAX);
-        tally->requests[row->status] = metric_counter(
-            "hearback_door_requests_total", "Requests answered, by status", "code", code);
+        tally->requests[row->status] = metric_counter("hearback_door_requests_total",
+                                                      "Requests answered, by status", "code", code);
         if (i != REFUSAL_NONE) {
             tally->refused[i] = metric_counter("hearback_door_refused_total",
                                                "Requests that were not published, by reason",

@@ -63,8 +63,7 @@ static bool base64_fits(span digest, span given)
 {
     uint8_t encoded[ENCODED_MAX];
     int len = EVP_EncodeBlock(encoded, digest.at, (int)digest.len);
-    return len > 0 && given.len == (size_t)len &&
-           CRYPTO_memcmp(encoded, given.at, given.len) == 0;
+    return len > 0 && given.len == (size_t)len && CRYPTO_memcmp(encoded, given.at, given.len) == 0;
 }
 
 static bool secret_fits(const struct config_source *source, const struct secret *secret, span body,
@@ -78,8 +77,8 @@ static bool secret_fits(const struct config_source *source, const struct secret 
         return false;
     }
     static const uint8_t nothing[1] = {0};
-    if (HMAC(md, key.at, (int)key.len, body.len == 0 ? nothing : body.at, body.len, digest,
-             &len) == NULL) {
+    if (HMAC(md, key.at, (int)key.len, body.len == 0 ? nothing : body.at, body.len, digest, &len) ==
+        NULL) {
         return false;
     }
     span whole = span_of(digest, len);
@@ -101,8 +100,7 @@ bool verify_signature(const struct config_source *source, span body, span given)
     return by_new || by_old;
 }
 
-enum verify_result verify_request(const struct config_source *source,
-                                  const struct request *request)
+enum verify_result verify_request(const struct config_source *source, const struct request *request)
 {
     span given = SPAN_NONE;
     if (strcmp(source->proof, "none") == 0) {

@@ -57,8 +57,7 @@ static bool says_too_large(const struct visit *visit)
     span text = SPAN_NONE;
     int64_t bytes = 0;
     enum request_found found = request_header(&visit->request, "Content-Length", &text);
-    return found != REQUEST_NONE &&
-           !span_number(text, 0, visit->config->body_bytes_max, &bytes);
+    return found != REQUEST_NONE && !span_number(text, 0, visit->config->body_bytes_max, &bytes);
 }
 
 enum refusal visit_head(struct visit *visit, const struct config *config, const char *method,
@@ -160,10 +159,8 @@ static bool is_handshake(struct visit *visit, struct json_object *body, struct a
     if (!visit->source->handshake(visit->config, &visit->request, body, &visit->arena, &shaped)) {
         return false;
     }
-    *answer = (struct answer){.handshake = true,
-                              .status = 200,
-                              .content_type = shaped.content_type,
-                              .body = shaped.body};
+    *answer = (struct answer){
+        .handshake = true, .status = 200, .content_type = shaped.content_type, .body = shaped.body};
     return true;
 }
 

@@ -10,8 +10,8 @@
 #include "producer/refusal.h"
 #include "producer/route.h"
 
-#define VISIT_ARENA_BYTES      (64 * 1024)
-#define VISIT_UNSIGNED_BYTES   (16 * 1024) /* a larger body is no check of the address */
+#define VISIT_ARENA_BYTES       (64 * 1024)
+#define VISIT_UNSIGNED_BYTES    (16 * 1024)   /* a larger body is no check of the address */
 #define VISIT_SKIPPED_BYTES_MAX (1024 * 1024) /* read past before the connection is cut */
 
 struct answer {

@@ -20,7 +20,8 @@ struct waiting *waiting_new(size_t places);
 /* Nobody may be waiting. */
 void waiting_free(struct waiting **waiting);
 
-/* The id of a place for `who` until due_ms, which never goes back; WAITING_NOBODY when all are taken. */
+/* The id of a place for `who` until due_ms, which never goes back; WAITING_NOBODY when all are
+ * taken. */
 uint64_t waiting_take(struct waiting *waiting, void *who, int64_t due_ms);
 /* Gives the place up: `who` for exactly one caller, NULL for all others. */
 void *waiting_settle(struct waiting *waiting, uint64_t id);

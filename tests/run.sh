@@ -13,7 +13,8 @@
 #   sanitize   unit and component again under the address, undefined and thread sanitizers
 #   e2e        the programs as they are, against the sandbox
 #   sim        long histories with faults, in moved time
-#   fuzz       the fuzzers' corpora, replayed
+#   fuzz       the fuzzers' corpora replayed, then each fuzzer for HEARBACK_FUZZ_SECONDS (default: 10,
+#              60 when the layer is named)
 #   bench      throughput and latency of the release build: one line of JSON each
 #   tidy       clang-tidy; not part of the whole run
 #
@@ -247,8 +248,44 @@ layer_sim() {
     build dev && with_programs dev sim
 }
 
+# run_fuzzer NAME SECONDS: what makes it fail is kept, and its path said. The planted bug of
+# `negative` must be found, from nothing.
+run_fuzzer() {
+    local name=$1 seconds=$2 status=0 found=build/fuzz/found seeds=("tests/fuzz/corpus/$1")
+    local grown=build/fuzz/corpus/$name input
+    if [[ $name == negative ]]; then
+        grown=$tmp/corpus.negative
+        found=$tmp
+        seeds=()
+    fi
+    mkdir -p "$grown" "$found"
+    UBSAN_OPTIONS=print_stacktrace=1 quietly "$tmp/log" $((seconds + 120)) \
+        "build/fuzz/fuzz/fuzz_$name" -verbosity=0 -max_total_time="$seconds" -timeout=10 \
+        -artifact_prefix="$found/$name-" "$grown" "${seeds[@]}" || status=$?
+    if [[ $name == negative ]]; then
+        if [[ $status != 0 ]] && compgen -G "$found/negative-crash-*" >/dev/null; then
+            status=0
+        else
+            echo "the planted overflow was not found in $seconds s: no fuzzer proves anything" >>"$tmp/log"
+            status=1
+        fi
+    elif [[ $status != 0 ]]; then
+        input=$(grep -oP 'Test unit written to \K.*' "$tmp/log") || input="none was written"
+        echo "the input: $input" >>"$tmp/log"
+    fi
+    count "tests/fuzz/fuzz_$name.c" "$status" "$tmp/log"
+}
+
 layer_fuzz() {
-    build dev && with_programs dev fuzz
+    local name seconds=${HEARBACK_FUZZ_SECONDS:-10}
+    if ((${#chosen[@]} == 1)); then
+        seconds=${HEARBACK_FUZZ_SECONDS:-60}
+    fi
+    build dev && run_ctest dev fuzz
+    build fuzz || return 1
+    while read -r name; do
+        run_fuzzer "$name" "$seconds"
+    done < <(basename -a -s .c tests/fuzz/fuzz_*.c | grep -F -e "$only" | sed 's/^fuzz_//')
 }
 
 # A benchmark is a test: its last line must be its figures, as one line of JSON, which is shown.

@@ -36,7 +36,16 @@ install_packages() {
         fi
     fi
     echo "installing: ${missing[*]}" >&2
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2 &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-            --no-install-recommends "${missing[@]}" >&2
+    local log
+    log=$(mktemp)
+    if ! {
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+            "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 \
+                install -y --no-install-recommends "${missing[@]}"
+    } >"$log" 2>&1 </dev/null; then
+        tail -n 40 "$log" >&2
+        echo "the packages could not be installed; the whole of it: $log" >&2
+        return 1
+    fi
+    rm -f "$log"
 }

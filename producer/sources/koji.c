@@ -14,17 +14,30 @@
 
 /* Event names that mean "are you there?". */
 static const char *const check_words[] = {
-    "ping",           "test",           "verification",         "verify",
-    "challenge",      "handshake",      "validation",           "url_verification",
-    "webhook.ping",   "webhook.test",   "webhook.verification", "webhook.verify",
-    "endpoint.ping",  "endpoint.test",  "endpoint.verification", "endpoint.verify",
-    "webhook_verification", "webhook_test",
+    "ping",
+    "test",
+    "verification",
+    "verify",
+    "challenge",
+    "handshake",
+    "validation",
+    "url_verification",
+    "webhook.ping",
+    "webhook.test",
+    "webhook.verification",
+    "webhook.verify",
+    "endpoint.ping",
+    "endpoint.test",
+    "endpoint.verification",
+    "endpoint.verify",
+    "webhook_verification",
+    "webhook_test",
 };
 
 /* What only an interview has; each is looked for at the top and one step down. */
 static const char *const interview_marks[] = {
-    "interview", "interview_id", "themes", "analysis", "transcript", "transcript_url",
-    "quality_score", "respondent_email", "respondent_id", "respondent",
+    "interview",      "interview_id",  "themes",           "analysis",      "transcript",
+    "transcript_url", "quality_score", "respondent_email", "respondent_id", "respondent",
 };
 static const char *const interview_places[] = {"", "/data", "/payload"};
 

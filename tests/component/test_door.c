@@ -31,43 +31,75 @@ static const struct row rows[] = {
     {"signed, at the limit", {.body = at_max, .signs = SECRET}, 200, true, NULL},
     {"the vendor's own id",
      {.body = INTERVIEW, .signs = SECRET, .headers = {"X-Koji-Delivery: dlv_7"}},
-     200, true, "{\"id\":\"dlv_7\"}"},
-    {"identity", {.body = INTERVIEW, .signs = SECRET, .headers = {"Content-Encoding: identity"}},
-     200, true, NULL},
+     200,
+     true,
+     "{\"id\":\"dlv_7\"}"},
+    {"identity",
+     {.body = INTERVIEW, .signs = SECRET, .headers = {"Content-Encoding: identity"}},
+     200,
+     true,
+     NULL},
     {"no path", {.path = "/", .body = INTERVIEW, .signs = SECRET}, 404, false, NULL},
-    {"unknown hook", {.path = "/hooks/other", .body = INTERVIEW, .signs = SECRET}, 404, false, NULL},
+    {"unknown hook",
+     {.path = "/hooks/other", .body = INTERVIEW, .signs = SECRET},
+     404,
+     false,
+     NULL},
     {"below a hook", {.path = HOOK "/x", .body = INTERVIEW, .signs = SECRET}, 404, false, NULL},
     {"PUT", {.method = "PUT", .body = INTERVIEW, .signs = SECRET}, 405, false, NULL},
     {"DELETE", {.method = "DELETE"}, 405, false, NULL},
-    {"GET where there is no handshake", {.method = "GET", .path = "/hooks/quiet"}, 405, false, NULL},
-    {"over the limit", {.body = over_max, .signs = SECRET}, 413, false, NULL},
-    {"over the limit, chunked", {.body = over_max, .signs = SECRET, .chunked = true}, 413, false,
+    {"GET where there is no handshake",
+     {.method = "GET", .path = "/hooks/quiet"},
+     405,
+     false,
      NULL},
-    {"gzip", {.body = INTERVIEW, .signs = SECRET, .headers = {"Content-Encoding: gzip"}}, 415,
-     false, NULL},
+    {"over the limit", {.body = over_max, .signs = SECRET}, 413, false, NULL},
+    {"over the limit, chunked",
+     {.body = over_max, .signs = SECRET, .chunked = true},
+     413,
+     false,
+     NULL},
+    {"gzip",
+     {.body = INTERVIEW, .signs = SECRET, .headers = {"Content-Encoding: gzip"}},
+     415,
+     false,
+     NULL},
     {"unsigned", {.body = INTERVIEW}, 401, false, NULL},
     {"wrong secret", {.body = INTERVIEW, .signs = "Jeff"}, 401, false, NULL},
     {"no hex", {.body = INTERVIEW, .headers = {"X-Koji-Signature: sha256=zz"}}, 401, false, NULL},
     {"empty signature", {.body = INTERVIEW, .headers = {"X-Koji-Signature;"}}, 401, false, NULL},
     {"two signatures",
      {.body = INTERVIEW, .signs = SECRET, .headers = {"X-Koji-Signature: sha256=00"}},
-     401, false, NULL},
+     401,
+     false,
+     NULL},
     {"badly signed check", {.body = "{\"challenge\":\"c\"}", .signs = "Jeff"}, 401, false, NULL},
     {"check", {.body = "{\"challenge\":\"c\"}"}, 200, false, "{\"challenge\":\"c\"}"},
-    {"check as text", {.path = "/hooks/textual", .body = "{\"challenge\":\"<c>\"}"}, 200, false,
+    {"check as text",
+     {.path = "/hooks/textual", .body = "{\"challenge\":\"<c>\"}"},
+     200,
+     false,
      "<c>"},
     {"check off", {.path = "/hooks/quiet", .body = "{\"challenge\":\"c\"}"}, 401, false, NULL},
     {"empty check", {.body = ""}, 200, false, "{\"ok\":true}"},
     {"GET check", {.method = "GET"}, 200, false, "{\"ok\":true}"},
     {"HEAD check", {.method = "HEAD"}, 200, false, ""},
-    {"check with an interview", {.body = "{\"challenge\":\"c\",\"interview_id\":\"i\"}"}, 401,
-     false, NULL},
-    {"no JSON", {.body = "{\"event\":", .signs = SECRET}, 400, false,
+    {"check with an interview",
+     {.body = "{\"challenge\":\"c\",\"interview_id\":\"i\"}"},
+     401,
+     false,
+     NULL},
+    {"no JSON",
+     {.body = "{\"event\":", .signs = SECRET},
+     400,
+     false,
      "{\"error\":\"the body is not JSON: "},
     {"no event", {.body = "{}", .signs = SECRET}, 200, true, NULL},
     {"too many parameters",
-     {.path = HOOK "?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q", .body = INTERVIEW, .signs = SECRET}, 400,
-     false, NULL},
+     {.path = HOOK "?a&b&c&d&e&f&g&h&i&j&k&l&m&n&o&p&q", .body = INTERVIEW, .signs = SECRET},
+     400,
+     false,
+     NULL},
 };
 
 static void fill_bodies(void)
@@ -91,10 +123,9 @@ static void check_row(const struct stage *stage, const struct row *row)
     }
     ROW_CHECK(row->name, heard.status == row->status);
     ROW_CHECK(row->name, stage_records(stage) - before == (row->published ? 1 : 0));
+    ROW_CHECK(row->name, stage_metric("hearback_door_requests_total", "code", code) == counted + 1);
     ROW_CHECK(row->name,
-              stage_metric("hearback_door_requests_total", "code", code) == counted + 1);
-    ROW_CHECK(row->name, row->says == NULL || strncmp(heard.body, row->says,
-                                                      strlen(row->says)) == 0);
+              row->says == NULL || strncmp(heard.body, row->says, strlen(row->says)) == 0);
     ROW_CHECK(row->name, (row->status == 405) == (heard.allow[0] != 0));
     ROW_CHECK(row->name, strcmp(heard.nosniff, "nosniff") == 0);
     ROW_CHECK(row->name, row->status < 400 || strncmp(heard.body, "{\"error\":\"", 10) == 0);
@@ -109,8 +140,8 @@ static void walk(bool real)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         check_row(&stage, &rows[i]);
     }
-    struct heard heard = knock(&stage, &(struct knock){.path = "/hooks/textual",
-                                                       .body = "{\"challenge\":\"<c>\"}"});
+    struct heard heard =
+        knock(&stage, &(struct knock){.path = "/hooks/textual", .body = "{\"challenge\":\"<c>\"}"});
     assert_string_equal(heard.content_type, "text/plain; charset=utf-8");
     heard = knock(&stage, &(struct knock){.method = "PUT", .path = "/hooks/quiet"});
     assert_string_equal(heard.allow, "POST");
@@ -282,12 +313,9 @@ static void test_record_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_mock),
-        cmocka_unit_test(test_length_is_refused_at_once),
-        cmocka_unit_test(test_slow_body_is_cut),
-        cmocka_unit_test(test_slow_head_is_cut),
-        cmocka_unit_test(test_too_many_headers),
-        cmocka_unit_test(test_table_real),
+        cmocka_unit_test(test_table_mock),       cmocka_unit_test(test_length_is_refused_at_once),
+        cmocka_unit_test(test_slow_body_is_cut), cmocka_unit_test(test_slow_head_is_cut),
+        cmocka_unit_test(test_too_many_headers), cmocka_unit_test(test_table_real),
         cmocka_unit_test(test_record_real),
     };
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {

@@ -85,8 +85,7 @@ static void test_broker_down(void **state)
     stage.config.ingest.answer_deadline_ms = 1000;
     stage_ready(&stage);
     int64_t before = stage_metric("hearback_door_published_total", NULL, NULL);
-    assert_int_equal(rd_kafka_mock_broker_set_down(stage.mock, BROKER),
-                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_int_equal(rd_kafka_mock_broker_set_down(stage.mock, BROKER), RD_KAFKA_RESP_ERR_NO_ERROR);
     for (int i = 0; i < 3; i++) {
         struct heard heard = knock(&stage, &interview);
         assert_come_again(&heard, 1.0);
@@ -126,8 +125,7 @@ static void test_record_too_large_for_the_broker(void **state)
     (void)state;
     stage_init(&stage, false, false);
     stage_ready(&stage);
-    rd_kafka_mock_push_request_errors(stage.mock, PRODUCE, 1,
-                                      RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    rd_kafka_mock_push_request_errors(stage.mock, PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
     assert_int_equal(knock(&stage, &interview).status, 413);
     assert_int_equal(stage_records(&stage), 0);
     stage_close(&stage);
@@ -141,8 +139,8 @@ static long ops_page(const struct stage *stage, const char *path, char *body, si
     CURL *curl = curl_easy_init();
     FILE *into = fmemopen(body, room, "w");
     assert_true(curl != NULL && into != NULL);
-    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u%s",
-                   (unsigned)door_ops_port(stage->door), path);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", (unsigned)door_ops_port(stage->door),
+                   path);
     assert_int_equal(curl_easy_setopt(curl, CURLOPT_URL, url), CURLE_OK);
     assert_int_equal(curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L), CURLE_OK);
     assert_int_equal(curl_easy_setopt(curl, CURLOPT_WRITEDATA, into), CURLE_OK);

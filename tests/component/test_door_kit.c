@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define KAFKA_MS    15000
-#define STEPS_MAX   200
-#define PARTITIONS  4
+#define KAFKA_MS   15000
+#define STEPS_MAX  200
+#define PARTITIONS 4
 
 static const char *real_kafka(void)
 {
@@ -81,8 +81,7 @@ void stage_init(struct stage *stage, bool real, bool empty)
         fill_config(&stage->config, real_kafka());
         struct buf said;
         buf_init(&said, 64 * 1024);
-        assert_false(failed(
-            kafka_create_topics(stage->rk, &stage->config.kafka, KAFKA_MS, &said)));
+        assert_false(failed(kafka_create_topics(stage->rk, &stage->config.kafka, KAFKA_MS, &said)));
         buf_close(&said);
         return;
     }
@@ -95,9 +94,8 @@ void stage_init(struct stage *stage, bool real, bool empty)
         fail_msg("the mock cluster has no address");
     }
     if (!empty) {
-        assert_int_equal(
-            rd_kafka_mock_topic_create(stage->mock, TOPIC_INTERVIEWS, PARTITIONS, 1),
-            RD_KAFKA_RESP_ERR_NO_ERROR);
+        assert_int_equal(rd_kafka_mock_topic_create(stage->mock, TOPIC_INTERVIEWS, PARTITIONS, 1),
+                         RD_KAFKA_RESP_ERR_NO_ERROR);
     }
 }
 

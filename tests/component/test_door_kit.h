@@ -15,16 +15,17 @@
 #include <curl/curl.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#define SECRET    "Jefe"
-#define HOOK      "/hooks/research"
-#define INTERVIEW "{\"event\":\"interview.analysis_ready\",\"study_id\":\"s\",\"interview_id\":\"i\"}"
+#define SECRET "Jefe"
+#define HOOK   "/hooks/research"
+#define INTERVIEW                                                                                  \
+    "{\"event\":\"interview.analysis_ready\",\"study_id\":\"s\",\"interview_id\":\"i\"}"
 #define KNOCK_HEADERS_MAX 4
 
 struct stage {
     struct config config;
     struct door *door;
     uint16_t port;
-    rd_kafka_t *rk; /* the test's own, for counting */
+    rd_kafka_t *rk;                /* the test's own, for counting */
     rd_kafka_mock_cluster_t *mock; /* NULL before a real Kafka */
 };
 

@@ -136,6 +136,5 @@ int cnd_wait(cnd_t *cond, mtx_t *mutex)
 int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
                   const struct timespec *restrict until)
 {
-    return as_thrd(
-        pthread_cond_timedwait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex, until));
+    return as_thrd(pthread_cond_timedwait((pthread_cond_t *)cond, (pthread_mutex_t *)mutex, until));
 }

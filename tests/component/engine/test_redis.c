@@ -254,7 +254,8 @@ struct script_of_peer {
     const char *says; /* to the first command of the first connection; then it behaves */
     size_t huge;      /* instead: a bulk string of so many bytes */
     bool closes;
-    bool mute; /* the first connection never answers */
+    bool mute;   /* the first connection never answers */
+    bool greets; /* the first connection is refused with an error that nobody asked for */
 };
 
 static void serve(int fd, int index, void *self)
@@ -263,6 +264,11 @@ static void serve(int fd, int index, void *self)
     struct buf words;
     int commands = 0;
     buf_init(&words, 1 << 20);
+    if (index == 0 && script->greets) {
+        (void)tcp_say(fd, "-ERR max number of clients reached\r\n");
+        buf_close(&words);
+        return;
+    }
     while (tcp_read_command(fd, &words)) {
         bool first = index == 0 && commands++ == 0;
         if (index == 0 && script->mute) {
@@ -329,7 +335,7 @@ static void test_what_a_peer_may_say(void **state)
          {.says = "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"},
          REDIS_LOST,
          2},
-        {"an unasked one behind it", {.says = "+fine\r\n+more\r\n"}, REDIS_TEXT, 1},
+        {"has no room for clients", {.greets = true}, REDIS_LOST, 2},
         {"nested", {.says = "*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"}, REDIS_LIST, 1},
         {"nothing", {.says = "$-1\r\n"}, REDIS_NIL, 1},
         {"no list", {.says = "*-1\r\n"}, REDIS_NIL, 1},

@@ -112,9 +112,8 @@ static void test_challenge_has_a_limit(void **state)
         as[len] = 0;
         (void)snprintf(body, sizeof(body), "{\"challenge\":\"%s\"}", as);
         (void)snprintf(answer, sizeof(answer), "%s", as);
-        struct row row = {"limit", REQUEST_POST, "text",
-                          ANY,     NULL,         body,
-                          len <= 512 ? answer : NULL};
+        struct row row = {
+            "limit", REQUEST_POST, "text", ANY, NULL, body, len <= 512 ? answer : NULL};
         check_row(&row);
     }
 }

@@ -34,8 +34,8 @@ static void test_paths(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
         span name = request_hook(span_text(paths[i].path));
-        ROW_CHECK(paths[i].path, paths[i].name == NULL ? name.at == NULL
-                                                       : span_is(name, paths[i].name));
+        ROW_CHECK(paths[i].path,
+                  paths[i].name == NULL ? name.at == NULL : span_is(name, paths[i].name));
     }
     assert_null(request_hook(span_of("/hooks/a\0b", 10)).at);
 }
@@ -107,9 +107,9 @@ static void test_sources_are_listed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),       cmocka_unit_test(test_methods),
-        cmocka_unit_test(test_headers),     cmocka_unit_test(test_room_for_headers_and_query),
-        cmocka_unit_test(test_printable),   cmocka_unit_test(test_sources_are_listed),
+        cmocka_unit_test(test_paths),     cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_headers),   cmocka_unit_test(test_room_for_headers_and_query),
+        cmocka_unit_test(test_printable), cmocka_unit_test(test_sources_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

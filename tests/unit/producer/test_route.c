@@ -222,10 +222,10 @@ static void test_topic_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole_record),       TEST(test_nameless_record),
-        TEST(test_type_is_sanitised),  TEST(test_long_key_is_no_key),
-        TEST(test_delivery_id),        TEST(test_traceparent),
-        TEST(test_without_memory),     cmocka_unit_test(test_topic_table),
+        TEST(test_whole_record),      TEST(test_nameless_record),
+        TEST(test_type_is_sanitised), TEST(test_long_key_is_no_key),
+        TEST(test_delivery_id),       TEST(test_traceparent),
+        TEST(test_without_memory),    cmocka_unit_test(test_topic_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,11 +13,11 @@
 #define SHA512                                                                                     \
     "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0" \
     "e6fdcaeab1a34d4a6b4b636e070a38bce737"
-#define SHA1      "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
-#define BASE64    "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="
-#define JIRA_KEY  "It's a Secret to Everybody"
-#define JIRA_HEX  "a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
-#define UPPER256  "5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843"
+#define SHA1     "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+#define BASE64   "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="
+#define JIRA_KEY "It's a Secret to Everybody"
+#define JIRA_HEX "a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
+#define UPPER256 "5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843"
 
 struct vector {
     const char *name;
@@ -58,6 +58,8 @@ static const struct vector vectors[] = {
     {"one byte more", "sha256", "hex", "", "Jefe", JEFE, SHA256 "00", false},
     {"no hex", "sha256", "hex", "", "Jefe", JEFE,
      "gbdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", false},
+    {"a second digit that is none and would borrow", "sha256", "hex", "", "Jefe", JEFE,
+     "5bdcc146cg60754e6a042426089575c75a003f089d2739839dec58b964ec3843", false},
     {"empty", "sha256", "hex", "", "Jefe", JEFE, "", false},
     {"hex where base64 is wanted", "sha256", "base64", "", "Jefe", JEFE, SHA256, false},
     {"base64 where hex is wanted", "sha256", "hex", "", "Jefe", JEFE, BASE64, false},

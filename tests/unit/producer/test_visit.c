@@ -74,7 +74,7 @@ struct judged {
     const char *handshake;
     const char *signs; /* with this secret; NULL: unsigned */
     const char *body;
-    unsigned status;   /* 0: published */
+    unsigned status; /* 0: published */
     enum refusal refusal;
 };
 
@@ -126,8 +126,8 @@ static void judge(const struct judged *row)
         kit_sign(row->signs, row->body, signature);
         kit_header(&visit.request, "X-Koji-Signature", signature);
     }
-    ROW_CHECK(row->name, visit_head(&visit, &config, row->method, "/hooks/research") ==
-                             REFUSAL_NONE);
+    ROW_CHECK(row->name,
+              visit_head(&visit, &config, row->method, "/hooks/research") == REFUSAL_NONE);
     for (size_t at = 0; at < strlen(row->body); at += 7) {
         size_t left = strlen(row->body) - at;
         ROW_CHECK(row->name, visit_piece(&visit, span_of(row->body + at, left < 7 ? left : 7)));
@@ -139,8 +139,7 @@ static void judge(const struct judged *row)
     } else {
         ROW_CHECK(row->name, answer.status == row->status && answer.refusal == row->refusal);
         ROW_CHECK(row->name, answer.handshake == (row->status == 200));
-        ROW_CHECK(row->name,
-                  row->status == 200 || span_starts(answer.body, "{\"error\":\""));
+        ROW_CHECK(row->name, row->status == 200 || span_starts(answer.body, "{\"error\":\""));
     }
     visit_close(&visit);
     kit_close(&config.sources[0]);

@@ -183,11 +183,9 @@ static void test_slow_connections_are_shut(void **state)
         struct connection *other = connections_open(connections, -1, 5000);
         struct connection *one = connections_open(connections, pair[0], 0);
         connections_mark(connections, one, rows[i].phase, 1000);
-        ROW_CHECK(rows[i].name,
-                  connections_reap(connections, 1000 + rows[i].lasts_ms, 100) == 0);
+        ROW_CHECK(rows[i].name, connections_reap(connections, 1000 + rows[i].lasts_ms, 100) == 0);
         ROW_CHECK(rows[i].name, !is_shut(pair[1]));
-        ROW_CHECK(rows[i].name,
-                  connections_reap(connections, 1001 + rows[i].lasts_ms, 100) == 1);
+        ROW_CHECK(rows[i].name, connections_reap(connections, 1001 + rows[i].lasts_ms, 100) == 1);
         ROW_CHECK(rows[i].name, is_shut(pair[1]));
         ROW_CHECK(rows[i].name, connections_reap(connections, 4000, 100) == 0);
         connections_mark(connections, other, CONNECTION_OURS, 0);
@@ -203,8 +201,10 @@ static void test_slow_connections_are_shut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),       cmocka_unit_test(test_clocks_that_cross),
-        cmocka_unit_test(test_model),        cmocka_unit_test(test_settled_once),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_clocks_that_cross),
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_settled_once),
         cmocka_unit_test(test_slow_connections_are_shut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
