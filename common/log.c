@@ -116,6 +116,13 @@ void log_write(struct log_site *site, enum log_level level, const char *event,
             buf_addf(&line, ",\"held_back\":%d", held);
         }
         buf_add_text(&line, "}\n");
+        if (line.broken) { /* hostile values, each byte of them escaped */
+            buf_clear(&line);
+            buf_addf(&line,
+                     "{\"at\":\"%s\",\"level\":\"%s\",\"program\":\"%s\",\"event\":\"%s\","
+                     "\"cut\":\"its values are over 32 KiB\"}\n",
+                     at, level_names[level], log_program, event);
+        }
         put(buf_span(&line));
         buf_close(&line);
     }

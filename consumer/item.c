@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The memo: a small JSON object that travels with an item and is kept with its
- * effect in the ledger. Pure.
+ * What stages use: the memo, a small JSON object that travels with an item and is
+ * kept with its effect in the ledger, and a reply's headers. Pure.
  */
 #include "consumer/worker.h"
 
@@ -48,4 +48,14 @@ int64_t item_memo_number(const struct item *item, const char *name)
 void item_memo_set_number(struct item *item, const char *name, int64_t value)
 {
     set(item, name, json_object_new_int64(value));
+}
+
+span reply_header(const struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->header_count; i++) {
+        if (span_is_nocase(reply->headers[i].name, name)) {
+            return reply->headers[i].value;
+        }
+    }
+    return SPAN_NONE;
 }

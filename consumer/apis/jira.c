@@ -305,7 +305,7 @@ struct jira_page jira_comments_read(const struct reply *reply, const char *membe
 span jira_label(struct arena *arena, const char *prefix, span text)
 {
     size_t prefix_len = strlen(prefix);
-    size_t room = JIRA_LABEL_MAX - prefix_len - 17; /* "-" and the digest */
+    size_t room = JIRA_LABEL_MAX - prefix_len - 17; /* "~" and the digest */
     bool changed = text.len == 0 || text.len > room;
     size_t len = text.len > room ? room : text.len;
     char *label = arena_alloc(arena, JIRA_LABEL_MAX + 1);
@@ -323,7 +323,7 @@ span jira_label(struct arena *arena, const char *prefix, span text)
     size_t total = prefix_len + len;
     label[total] = 0;
     if (changed) {
-        total += (size_t)snprintf(label + total, JIRA_LABEL_MAX + 1 - total, "-%016" PRIx64,
+        total += (size_t)snprintf(label + total, JIRA_LABEL_MAX + 1 - total, "~%016" PRIx64,
                                   span_hash(text));
     }
     return span_of(label, total);

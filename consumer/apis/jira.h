@@ -23,7 +23,7 @@ extern const struct destination_kind jira_destination;
 MUST_USE struct err jira_search(struct call *call, const char *project, span label);
 
 struct jira_found {
-    size_t count; /* 0, 1, or 2 for two and more */
+    size_t count; /* 0, 1 or more: the search asks for two */
     span id;
     span key;
     struct json_object *property; /* our property's value on the oldest, NULL when it has none */
@@ -61,8 +61,8 @@ struct jira_page {
 };
 struct jira_page jira_comments_read(const struct reply *reply, const char *member, span value);
 
-/* A label out of `prefix` and `text`: bytes that labels or JQL do not bear become "-", and a
- * digest is appended where that, or the length, changed the text, so that no two become one. */
+/* A label out of `prefix` and `text`: bytes that labels or JQL do not bear become "-", and "~" and
+ * a digest are appended where that, or the length, changed the text, so that no two become one. */
 span jira_label(struct arena *arena, const char *prefix, span text);
 
 #endif

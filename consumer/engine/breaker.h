@@ -24,8 +24,8 @@ void breaker_init(struct breaker *breaker, const struct config_breaker *config);
 bool breaker_admits(struct breaker *breaker, int64_t now_ms, bool *probe);
 /* Milliseconds until it may be asked again; 0: now; -1: when the probe is back. */
 int64_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ms);
-/* The outcome of a call that was admitted. True when the state changed. While a probe is out, the
- * outcome of calls sent before it changes nothing. */
+/* The outcome of a call that was admitted. True when it closed, or opened from closed. While a
+ * probe is out, the outcome of calls sent before it changes nothing. */
 bool breaker_success(struct breaker *breaker, bool probe);
 bool breaker_failure(struct breaker *breaker, bool probe, bool at_fault, int64_t now_ms);
 /* The admitted call was never made. */

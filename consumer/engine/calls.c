@@ -123,16 +123,6 @@ static size_t on_header(char *at, size_t size, size_t count, void *self)
     return size * count;
 }
 
-span reply_header(const struct reply *reply, const char *name)
-{
-    for (size_t i = 0; i < reply->header_count; i++) {
-        if (span_is_nocase(reply->headers[i].name, name)) {
-            return reply->headers[i].value;
-        }
-    }
-    return SPAN_NONE;
-}
-
 #define SET(option, value) CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK)
 
 static void set_common(CURL *easy, struct transfer *t)

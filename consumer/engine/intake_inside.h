@@ -17,6 +17,7 @@
 #define INTAKE_PARTITIONS_MAX 4096
 #define INTAKE_IDLE_POLL_MS   100 /* while there is no room: one record, so rebalances are served */
 #define INTAKE_PAUSE_AFTER_MS 1000
+#define INTAKE_MEMORY_WAIT_MS 60000 /* then a record that cannot be held is a dead letter */
 #define INTAKE_ARENA_BYTES    (64u << 20)
 
 struct intake {

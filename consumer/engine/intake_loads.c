@@ -151,6 +151,19 @@ static void bury_record(struct intake *intake, struct load *load, struct err err
     send_letter(intake, load);
 }
 
+/* Memory was short, or the record needs more than it is given. True when it was buried. */
+static bool gives_up(struct intake *intake, struct load *load, struct err err)
+{
+    int64_t now = clock_mono_ms(intake->parts.clock);
+    LOG_ERR(LOG_WARN, "itemise_failed", err, L_INT("offset", load->job.record.offset));
+    load->failing_ms = load->failing_ms == 0 ? now : load->failing_ms;
+    if (now - load->failing_ms < INTAKE_MEMORY_WAIT_MS) {
+        return false;
+    }
+    bury_record(intake, load, err);
+    return true;
+}
+
 /* Makes items of the load while there is room. True when its cursor is at the end. */
 static bool make_items(struct intake *intake, struct load *load)
 {
@@ -176,9 +189,9 @@ static bool make_items(struct intake *intake, struct load *load)
             return true;
         }
         if (failed(err)) {
-            LOG_ERR(LOG_WARN, "itemise_failed", err, L_INT("offset", load->job.record.offset));
-            return false;
+            return gives_up(intake, load, err);
         }
+        load->failing_ms = 0;
         if (!made) {
             load->made_all = true;
             return true;

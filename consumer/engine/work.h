@@ -29,6 +29,7 @@ struct load {
     bool spoiled;           /* an item was given back: the record must not be settled */
     struct intake *intake;  /* while its dead letter is owed */
     const char *unreadable; /* static: why no items could be made */
+    int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */
     struct load *next;      /* loads whose cursor is not at its end */
 };
 

@@ -213,8 +213,7 @@ static struct step answered_weigh(struct item *item, const struct reply *reply)
     }
     /* Whoever began to file it may have got as far as Jira. */
     item_memo_set_flag(item, "takeover", json_text_at(theme, "/before").len > 0);
-    ticket_freeze(item, reply->script, 3);
-    return step_next(FIND);
+    return ticket_freeze(item, reply->script, 3) ? step_next(FIND) : step_unclear("no_memory");
 }
 
 /* ---- find -------------------------------------------------------------------------------- */

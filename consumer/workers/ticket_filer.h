@@ -46,8 +46,9 @@ span ticket_clean_link(struct item *item, struct arena *arena, span link);
 MUST_USE struct err ticket_evidence(struct item *item, struct arena *arena, span *out);
 
 /* From theme_weigh's "interview, evidence, …": notes in the memo which interviews the ticket's
- * description will tell (fold), the quotes it shows, and how many interviews there are. */
-void ticket_freeze(struct item *item, const struct redis_reply *weighed, size_t first);
+ * description will tell (fold), the quotes it shows, and how many interviews there are. False
+ * without memory. */
+bool ticket_freeze(struct item *item, const struct redis_reply *weighed, size_t first);
 /* The told interviews as a JSON array, from the memo. Borrowed from it. */
 span ticket_fold(const struct item *item);
 

@@ -24,10 +24,43 @@ struct err ticket_clean(struct item *item, struct arena *arena, span text, size_
     return NO_ERROR;
 }
 
+/* Percent-encoding undone once. */
+static span decode_link(struct arena *arena, span link)
+{
+    uint8_t *out = arena_alloc(arena, link.len + 1);
+    size_t len = 0;
+    for (size_t i = 0; out != NULL && i < link.len; i++) {
+        unsigned byte = link.at[i];
+        char digits[3] = {0};
+        if (byte == '%' && i + 2 < link.len) {
+            memcpy(digits, link.at + i + 1, 2);
+            char *end = NULL;
+            unsigned long value = strtoul(digits, &end, 16);
+            if (end == digits + 2 && digits[0] != '+' && digits[0] != '-' && digits[0] != ' ') {
+                byte = (unsigned)value;
+                i += 2;
+            }
+        }
+        out[len++] = (uint8_t)byte;
+    }
+    return out == NULL ? SPAN_NONE : span_of(out, len);
+}
+
 span ticket_clean_link(struct item *item, struct arena *arena, span link)
 {
-    span clean = redact(arena, link, &filing_of(item)->person);
-    return span_equal(clean, link) && adf_is_link(link) ? link : SPAN_NONE;
+    if (!adf_is_link(link)) {
+        return SPAN_NONE;
+    }
+    /* An address may hide behind encoding, and behind encoding of the encoding. */
+    span seen = link;
+    for (int i = 0; i < 3; i++) {
+        span clean = redact(arena, seen, &filing_of(item)->person);
+        if (clean.at == NULL || !span_equal(clean, seen)) {
+            return SPAN_NONE;
+        }
+        seen = decode_link(arena, seen);
+    }
+    return link;
 }
 
 static struct err copy_out(struct arena *arena, struct buf *buf, span *out)
@@ -131,7 +164,7 @@ static struct json_object *choose_quotes(const struct heard *heard, size_t count
 }
 
 /* The interviews told, this one first, as many as Jira's property takes. */
-static void note_fold(struct item *item, const struct heard *heard, size_t count)
+static bool note_fold(struct item *item, const struct heard *heard, size_t count)
 {
     struct buf fold;
     buf_init(&fold, JIRA_PROPERTY_MAX - 1024);
@@ -145,16 +178,21 @@ static void note_fold(struct item *item, const struct heard *heard, size_t count
         }
     }
     buf_add_char(&fold, ']');
+    bool whole = !fold.broken;
     item_memo_set(item, "fold", buf_span(&fold));
     buf_close(&fold);
+    return whole;
 }
 
-void ticket_freeze(struct item *item, const struct redis_reply *weighed, size_t first)
+bool ticket_freeze(struct item *item, const struct redis_reply *weighed, size_t first)
 {
     size_t room = weighed->count > first ? (weighed->count - first) / 2 : 0;
     struct heard *heard = arena_alloc(&item->arena, sizeof(*heard) * (room + 1));
     size_t count = 0;
-    for (size_t i = first; heard != NULL && i + 1 < weighed->count; i += 2) {
+    if (heard == NULL) {
+        return false;
+    }
+    for (size_t i = first; i + 1 < weighed->count; i += 2) {
         struct heard *h = &heard[count];
         h->reference = redis_element(weighed, i)->text;
         h->sentiment = 0;
@@ -167,12 +205,13 @@ void ticket_freeze(struct item *item, const struct redis_reply *weighed, size_t 
     if (count > 0) {
         qsort(heard, count, sizeof(*heard), by_sentiment);
     }
-    note_fold(item, heard, count);
+    bool whole = note_fold(item, heard, count);
     json_object_object_add(item->memo, "quotes", choose_quotes(heard, count));
     item_memo_set_number(item, "heard", (int64_t)count);
     for (size_t i = 0; i < count; i++) {
         json_object_put(heard[i].evidence);
     }
+    return whole;
 }
 
 span ticket_fold(const struct item *item)

@@ -45,8 +45,8 @@ static const struct record *route(struct routed *routed, const char *text)
     struct json_object *body = NULL;
     routed->request.body = span_text(text);
     assert_false(failed(json_parse_in(&routed->arena, routed->request.body, &body)));
-    assert_false(failed(route_record(&source_koji, &routed->source, &routed->request, body,
-                                     &routed->arrival, &routed->arena, &routed->record)));
+    assert_false(failed(route_record(&routed->source, &routed->request, body, &routed->arrival,
+                                     &routed->arena, &routed->record)));
     return &routed->record;
 }
 
@@ -195,8 +195,8 @@ static void test_without_memory(void **state)
     struct routed *routed = *state;
     struct arena small;
     arena_init(&small, 1);
-    struct err err = route_record(&source_koji, &routed->source, &routed->request, NULL,
-                                  &routed->arrival, &small, &routed->record);
+    struct err err = route_record(&routed->source, &routed->request, NULL, &routed->arrival, &small,
+                                  &routed->record);
     arena_close(&small);
     assert_int_equal(err.class, ERR_RETRY);
 }

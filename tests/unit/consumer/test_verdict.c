@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verdict table row by row, and how long a peer asks to be left alone.
+ */
+#include "consumer/engine/verdict.h"
+
+#include "tests/unit/consumer/kit.h"
+
+#include <curl/curl.h>
+
+#define NOW_MS  INT64_C(1780000000000) /* 2026-05-28T20:26:40Z */
+#define HOUR_MS INT64_C(3600000)
+
+static void each_status(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        enum verdict verdict;
+        bool against;
+        const char *reason;
+    } cases[] = {
+        {200, VERDICT_READ, false, "http_2xx"},   {201, VERDICT_READ, false, "http_2xx"},
+        {204, VERDICT_READ, false, "http_2xx"},   {299, VERDICT_READ, false, "http_2xx"},
+        {100, VERDICT_DEAD, true, "http_3xx"},    {199, VERDICT_DEAD, true, "http_3xx"},
+        {300, VERDICT_DEAD, true, "http_3xx"},    {301, VERDICT_DEAD, true, "http_3xx"},
+        {302, VERDICT_DEAD, true, "http_3xx"},    {307, VERDICT_DEAD, true, "http_3xx"},
+        {399, VERDICT_DEAD, true, "http_3xx"},    {400, VERDICT_DEAD, false, "http_400"},
+        {401, VERDICT_FAULT, true, "http_401"},   {402, VERDICT_FAULT, true, "http_402"},
+        {403, VERDICT_FAULT, true, "http_403"},   {404, VERDICT_DEAD, false, "http_404"},
+        {405, VERDICT_DEAD, false, "http_405"},   {406, VERDICT_DEAD, false, "http_4xx"},
+        {408, VERDICT_UNCLEAR, true, "http_408"}, {409, VERDICT_AGAIN, false, "http_409"},
+        {410, VERDICT_DEAD, false, "http_410"},   {413, VERDICT_DEAD, false, "http_413"},
+        {415, VERDICT_DEAD, false, "http_415"},   {418, VERDICT_DEAD, false, "http_4xx"},
+        {422, VERDICT_DEAD, false, "http_422"},   {425, VERDICT_AGAIN, false, "http_425"},
+        {429, VERDICT_AGAIN, false, "http_429"},  {499, VERDICT_DEAD, false, "http_4xx"},
+        {500, VERDICT_UNCLEAR, true, "http_500"}, {501, VERDICT_UNCLEAR, true, "http_5xx"},
+        {502, VERDICT_UNCLEAR, true, "http_502"}, {503, VERDICT_UNCLEAR, true, "http_503"},
+        {504, VERDICT_UNCLEAR, true, "http_504"}, {505, VERDICT_UNCLEAR, true, "http_5xx"},
+        {599, VERDICT_UNCLEAR, true, "http_5xx"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        enum verdict verdict = verdict_of(CURLE_OK, true, cases[i].status);
+        if (verdict != cases[i].verdict ||
+            verdict_counts_against(verdict, CURLE_OK, cases[i].status) != cases[i].against ||
+            strcmp(verdict_reason(CURLE_OK, cases[i].status), cases[i].reason) != 0) {
+            fail_msg("%d: verdict %d, %s", cases[i].status, (int)verdict,
+                     verdict_reason(CURLE_OK, cases[i].status));
+        }
+    }
+}
+
+static void each_transport_code(void **state)
+{
+    (void)state;
+    static const struct {
+        int code;
+        enum verdict unreached;
+        enum verdict reached;
+        const char *reason;
+    } cases[] = {
+        {CURLE_COULDNT_RESOLVE_HOST, VERDICT_AGAIN, VERDICT_AGAIN, "no_such_host"},
+        {CURLE_COULDNT_RESOLVE_PROXY, VERDICT_AGAIN, VERDICT_AGAIN, "transport"},
+        {CURLE_COULDNT_CONNECT, VERDICT_AGAIN, VERDICT_AGAIN, "refused"},
+        {CURLE_SSL_CONNECT_ERROR, VERDICT_AGAIN, VERDICT_AGAIN, "transport"},
+        {CURLE_PEER_FAILED_VERIFICATION, VERDICT_FAULT, VERDICT_FAULT, "certificate_refused"},
+        {CURLE_SSL_CERTPROBLEM, VERDICT_FAULT, VERDICT_FAULT, "transport"},
+        {CURLE_SSL_CACERT_BADFILE, VERDICT_FAULT, VERDICT_FAULT, "transport"},
+        {CURLE_UNSUPPORTED_PROTOCOL, VERDICT_FAULT, VERDICT_FAULT, "transport"},
+        {CURLE_URL_MALFORMAT, VERDICT_FAULT, VERDICT_FAULT, "transport"},
+        {CURLE_OPERATION_TIMEDOUT, VERDICT_AGAIN, VERDICT_UNCLEAR, "timed_out"},
+        {CURLE_SEND_FAIL_REWIND, VERDICT_AGAIN, VERDICT_UNCLEAR, "connection_reused_too_late"},
+        {CURLE_SEND_ERROR, VERDICT_AGAIN, VERDICT_UNCLEAR, "transport"},
+        {CURLE_RECV_ERROR, VERDICT_AGAIN, VERDICT_UNCLEAR, "reply_broke_off"},
+        {CURLE_GOT_NOTHING, VERDICT_AGAIN, VERDICT_UNCLEAR, "reply_broke_off"},
+        {CURLE_PARTIAL_FILE, VERDICT_AGAIN, VERDICT_UNCLEAR, "reply_broke_off"},
+        {CURLE_WRITE_ERROR, VERDICT_AGAIN, VERDICT_UNCLEAR, "reply_too_large"},
+        {CURLE_FILESIZE_EXCEEDED, VERDICT_AGAIN, VERDICT_UNCLEAR, "reply_too_large"},
+        {CURLE_BAD_CONTENT_ENCODING, VERDICT_AGAIN, VERDICT_UNCLEAR, "reply_encoding"},
+        {CURLE_HTTP2, VERDICT_AGAIN, VERDICT_UNCLEAR, "transport"},
+        {CURLE_OUT_OF_MEMORY, VERDICT_AGAIN, VERDICT_UNCLEAR, "transport"},
+        {CURLE_ABORTED_BY_CALLBACK, VERDICT_AGAIN, VERDICT_UNCLEAR, "transport"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int code = cases[i].code;
+        /* A status that came before the connection broke is not believed. */
+        if (verdict_of(code, false, 0) != cases[i].unreached ||
+            verdict_of(code, true, 0) != cases[i].reached ||
+            verdict_of(code, true, 200) != cases[i].reached ||
+            strcmp(verdict_reason(code, 200), cases[i].reason) != 0) {
+            fail_msg("code %d: %d, %d, %s", code, (int)verdict_of(code, false, 0),
+                     (int)verdict_of(code, true, 0), verdict_reason(code, 200));
+        }
+        assert_true(verdict_counts_against(verdict_of(code, true, 0), code, 0));
+        assert_true(verdict_counts_against(verdict_of(code, false, 404), code, 404));
+    }
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+static int64_t wait_of(const char *name, const char *value)
+{
+    struct reply_header header = {.name = span_text(name), .value = span_text(value)};
+    struct reply reply = {.status = 429, .headers = &header, .header_count = 1};
+    return verdict_wait_ms(&reply, NOW_MS);
+}
+
+static void retry_after(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        int64_t wait_ms;
+    } cases[] = {
+        {"0", 0},
+        {"1", 1000},
+        {" 30\t", 30000},
+        {"3600", HOUR_MS},
+        {"3601", HOUR_MS},
+        {"2147483647", HOUR_MS},
+        {"2147483648", HOUR_MS},
+        {"999999999999", HOUR_MS}, /* absurd, but the wish is to be left alone */
+        {"999999999999999999", HOUR_MS},
+        {"-1", 0},
+        {"1.5", 0},
+        {"", 0},
+        {" ", 0},
+        {"soon", 0},
+        {"Thu, 28 May 2026 20:26:50 GMT", 10000},
+        {"Thursday, 28-May-26 20:26:50 GMT", 10000},
+        {"Thu, 28 May 2026 20:26:40 GMT", 0},
+        {"Thu, 28 May 2026 20:00:00 GMT", 0}, /* past */
+        {"Fri, 29 May 2026 20:00:00 GMT", HOUR_MS},
+        {"Thu, 99 May 2026 99:99:99 GMT", 0},
+        {"Thu, 28 May 2026 20:26:50 GMT and so on and so on and so on and so on", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t wait = wait_of("Retry-After", cases[i].value);
+        if (wait != cases[i].wait_ms) {
+            fail_msg("\"%s\": %lld, expected %lld", cases[i].value, (long long)wait,
+                     (long long)cases[i].wait_ms);
+        }
+    }
+}
+
+static void rate_limit_reset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        int64_t wait_ms;
+    } cases[] = {
+        {"1780000010", 10000},
+        {"1780000000", 0},
+        {"1779999000", 0},
+        {"1780003600", HOUR_MS},
+        {"1790000000", HOUR_MS},
+        {"4000000000000000", HOUR_MS},
+        {"60", 0}, /* no time of ours */
+        {"2026-05-28T20:26:50Z", 10000},
+        {"2026-05-28T20:27Z", 20000},
+        {"2026-05-28T20:26:50.500Z", 10000},
+        {"2026-05-28T20:00Z", 0},
+        {"2026-06-28T20:00Z", HOUR_MS},
+        {"2026-05-28", 0},
+        {"garbage garbage garbage", 0},
+        {"2026-05-28T20:26:50Z and much too long", 0},
+        {"", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t wait = wait_of("x-RateLimit-reset", cases[i].value);
+        if (wait != cases[i].wait_ms) {
+            fail_msg("\"%s\": %lld, expected %lld", cases[i].value, (long long)wait,
+                     (long long)cases[i].wait_ms);
+        }
+    }
+}
+
+static void retry_after_comes_first(void **state)
+{
+    (void)state;
+    const struct reply_header headers[] = {
+        {.name = span_text("X-RateLimit-Reset"), .value = span_text("1780000050")},
+        {.name = span_text("RETRY-AFTER"), .value = span_text("5")},
+    };
+    struct reply reply = {.status = 429, .headers = headers, .header_count = 2};
+    assert_int_equal(verdict_wait_ms(&reply, NOW_MS), 5000);
+    reply.header_count = 1;
+    assert_int_equal(verdict_wait_ms(&reply, NOW_MS), 50000);
+    reply.header_count = 0;
+    assert_int_equal(verdict_wait_ms(&reply, NOW_MS), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_status),
+        cmocka_unit_test(each_transport_code),
+        cmocka_unit_test(retry_after),
+        cmocka_unit_test(rate_limit_reset),
+        cmocka_unit_test(retry_after_comes_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
