@@ -57,7 +57,7 @@ static bool list_one(rd_kafka_t *rk, const struct config_kafka *config, const st
     struct err err = kafka_check_topics(rk, config, names, TIMEOUT_MS, &why);
     bool away = err.class == ERR_RETRY && err.code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     if (away) {
-        (void)fprintf(stderr, "%s\n%s", err.text, buf_text(&why));
+        (void)fputs(why.len > 0 ? buf_text(&why) : "Kafka does not tell topic settings\n", stderr);
     } else if (failed(err)) {
         say(topic, &why);
     } else {

@@ -128,13 +128,14 @@ static void write_traceparent(const struct request *request, const struct route_
     memcpy(out + at, "-00", 4);
 }
 
-struct err route_record(const struct source *source, const struct config_source *config,
-                        const struct request *request, struct json_object *body,
-                        const struct route_arrival *arrival, struct arena *arena,
-                        struct record *out)
+struct err route_record(const struct config_source *config, const struct request *request,
+                        struct json_object *body, const struct route_arrival *arrival,
+                        struct arena *arena, struct record *out)
 {
+    const struct source *source = source_find(config->kind);
     span event = SPAN_NONE;
     span content_type = SPAN_NONE;
+    CHECK(source != NULL); /* the configuration's choices are ours */
     *out = (struct record){
         .topic = TOPIC_INTERVIEWS, .value = request->body, .wall_ms = arrival->wall_ms};
     source->name(config, body, arena, &event, &out->key);

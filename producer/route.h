@@ -35,10 +35,9 @@ struct record {
 };
 
 /* `body` is the parsed body, NULL for a bare null. ERR_RETRY without memory. */
-MUST_USE struct err route_record(const struct source *source, const struct config_source *config,
-                                 const struct request *request, struct json_object *body,
-                                 const struct route_arrival *arrival, struct arena *arena,
-                                 struct record *out);
+MUST_USE struct err route_record(const struct config_source *config, const struct request *request,
+                                 struct json_object *body, const struct route_arrival *arrival,
+                                 struct arena *arena, struct record *out);
 
 /* A W3C trace context of any version, as version 00; false when it is not valid. */
 bool route_traceparent(span given, char out[ROUTE_TRACEPARENT_LEN + 1]);

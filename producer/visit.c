@@ -197,8 +197,8 @@ bool visit_judge(struct visit *visit, const struct route_arrival *arrival, struc
                      parsed.class == ERR_RETRY ? NULL : text, answer);
         return false;
     }
-    if (failed(route_record(visit->source, visit->config, &visit->request, body, arrival,
-                            &visit->arena, &visit->record))) {
+    if (failed(route_record(visit->config, &visit->request, body, arrival, &visit->arena,
+                            &visit->record))) {
         visit_refuse(visit, REFUSAL_MEMORY, NULL, answer);
         return false;
     }

@@ -9,7 +9,6 @@
 #   build/demos/NAME/{kafka,redis}/    see deploy/dev/lib.sh
 #   build/demos/NAME/{sandbox,door,worker}/{process,log}
 
-DEMO=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 RUNS=$ROOT/build/demos
 BIN=$ROOT/build/release/bin
 PROGRAMS=(worker door sandbox) # in the order in which they are stopped

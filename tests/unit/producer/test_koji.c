@@ -130,8 +130,8 @@ static const struct {
     {"{\"event\":{},\"study_id\":[1]}", NULL, NULL},
     {"{}", NULL, NULL},
     {"[1]", NULL, NULL},
-    {"3\n", NULL, NULL},
-    {"null\n", NULL, NULL},
+    {"3", NULL, NULL},
+    {"null", NULL, NULL},
 };
 
 static void test_names(void **state)

@@ -72,7 +72,7 @@ static void test_whole_record(void **state)
 static void test_nameless_record(void **state)
 {
     struct routed *routed = *state;
-    static const char *const bodies[] = {"{}", "[]", "null\n", "3\n", "\"x\"", "{\"event\":\"\"}"};
+    static const char *const bodies[] = {"{}", "[]", "null", "3", "\"x\"", "{\"event\":\"\"}"};
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
         const struct record *record = route(routed, bodies[i]);
         ROW_CHECK(bodies[i], strcmp(record->type, "koji.unknown") == 0);
