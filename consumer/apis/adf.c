@@ -55,13 +55,14 @@ static void add_line(struct buf *out, span line, const char *marks)
     buf_close(&clean);
 }
 
-/* Text nodes with hard breaks between the lines; says whether there was any. */
+/* Text nodes with hard breaks between the lines, the last lines as one when there are too many;
+ * says whether there was any. */
 static bool add_text(struct buf *out, span text, bool after_other)
 {
     bool any = after_other;
     text = span_trim(text);
-    while (text.len > 0) {
-        const uint8_t *end = memchr(text.at, '\n', text.len);
+    for (int lines = 1; text.len > 0; lines++) {
+        const uint8_t *end = lines == ADF_LINES_MAX ? NULL : memchr(text.at, '\n', text.len);
         size_t len = end == NULL ? text.len : (size_t)(end - text.at);
         span line = span_trim(span_of(text.at, len));
         if (line.len > 0) {

@@ -10,6 +10,9 @@
 
 #include "common/buf.h"
 
+/* Lines of one text; a line costs Jira's limit of 32,767 characters far more than its text. */
+#define ADF_LINES_MAX 40
+
 struct adf {
     struct buf *out;
     bool any_block; /* a comma is due before the next block */

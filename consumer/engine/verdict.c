@@ -51,12 +51,13 @@ static const struct status_row *find_status(int status)
 
 static enum verdict transport_verdict(int transport, bool reached)
 {
+    if (reached) {
+        /* Time-outs, resets, a reply that broke off or is no HTTP, code 65 (the body would have had
+         * to be sent twice), and a kept connection that died with the request and could not be made
+         * anew: nobody knows. */
+        return VERDICT_UNCLEAR;
+    }
     switch (transport) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-        return VERDICT_AGAIN; /* before the request was sent */
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
@@ -64,9 +65,7 @@ static enum verdict transport_verdict(int transport, bool reached)
     case CURLE_URL_MALFORMAT:
         return VERDICT_FAULT;
     default:
-        /* Time-outs, resets, a reply that broke off, and code 65 (the body would have had to be
-         * sent twice): once the connection stood, nobody knows. */
-        return reached ? VERDICT_UNCLEAR : VERDICT_AGAIN;
+        return VERDICT_AGAIN;
     }
 }
 
@@ -137,6 +136,9 @@ static int64_t parse_iso_seconds(span text)
 
 static int64_t until(int64_t at_seconds, int64_t wall_ms)
 {
+    if (at_seconds > wall_ms / 1000 + VERDICT_WAIT_MAX_MS / 1000) { /* a year of many digits */
+        return VERDICT_WAIT_MAX_MS;
+    }
     int64_t left = at_seconds * 1000 - wall_ms;
     return left < 0 ? 0 : left;
 }
