@@ -104,6 +104,11 @@ void tcp_peer_stop(struct tcp_peer **at)
     mem_free(peer);
 }
 
+void tcp_peer_deafen(const struct tcp_peer *peer)
+{
+    (void)shutdown(peer->listener, SHUT_RDWR);
+}
+
 int tcp_peer_port(const struct tcp_peer *peer)
 {
     return peer->port;

@@ -21,6 +21,8 @@ typedef void (*tcp_serve)(int fd, int index, void *self);
 struct tcp_peer *tcp_peer_start(tcp_serve serve, void *self);
 /* Ends connections that are open, and joins their threads. */
 void tcp_peer_stop(struct tcp_peer **at);
+/* Refuses connections from now on; those that are open stay. Any thread. */
+void tcp_peer_deafen(const struct tcp_peer *peer);
 int tcp_peer_port(const struct tcp_peer *peer);
 
 /* For serve. False when the other side has closed. */

@@ -44,7 +44,7 @@ static void fill_config(struct rig *rig, const char *redis_address)
                                             .calls_max = 4,
                                             .lease_ms = RIG_LEASE_MS,
                                             .reply_bytes_max = 1 << 20,
-                                            .restore_wait_ms = 5000};
+                                            .restore_wait_ms = 60000};
     config->retry = (struct config_retry){
         .base_ms = 1000, .cap_ms = 60000, .give_up_after_ms = (int64_t)60 * 60 * 1000};
     config->breaker =

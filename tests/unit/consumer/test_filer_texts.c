@@ -288,6 +288,44 @@ static void memory_runs_out(void **state)
     }
 }
 
+/* Jira takes 32,767 characters, and JSON of many short lines or quotes is long. */
+static void the_longest_ticket_fits(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"a\\n", "\\\"", "\\\\", "word ", "\\u0007\\n", "\xC3\xA9"};
+    for (size_t p = 0; p < COUNT_OF(pieces); p++) {
+        struct filer f;
+        struct buf body;
+        buf_init(&body, 1 << 20);
+        buf_add_text(&body, "{\"event\":\"interview.analysis_ready\",\"interview_id\":\"i1\","
+                            "\"study_id\":\"s1\",\"quality_score\":4,\"themes\":[{\"id\":\"t1\","
+                            "\"name\":\"n\",\"severity\":\"bug\",\"summary\":\"");
+        for (size_t i = 0; i < 6000; i++) {
+            buf_add_text(&body, pieces[p]);
+        }
+        for (size_t quote = 0; quote < 3; quote++) {
+            buf_add_text(&body, quote == 0 ? "\",\"quotes\":[\"" : "\",\"");
+            for (size_t i = 0; i < 6000; i++) {
+                buf_add_text(&body, pieces[p]);
+            }
+        }
+        buf_add_text(&body, "\"]}]}");
+        filer_begin(&f, buf_text(&body));
+        filer_ask(&f, "weigh");
+        const span pairs[] = {f.call.args[0], f.call.args[4]};
+        filer_assert_next(freeze(&f, pairs, 2), "find");
+        filer_ask(&f, "create");
+        KIT_JSON sent = kit_json(f.call.body);
+        struct json_object *description = json_at(sent, "/fields/description");
+        assert_document(description, pieces[p], NULL);
+        const char *text = json_object_to_json_string_ext(
+            description, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+        assert_true(strlen(text) < 32767 && strlen(text) > 4000);
+        filer_close(&f);
+        buf_close(&body);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +333,7 @@ int main(void)
         cmocka_unit_test(without_evidence_the_own_is_told),
         cmocka_unit_test(five_thousand_watchers_fit),
         cmocka_unit_test(a_ticket),
+        cmocka_unit_test(the_longest_ticket_fits),
         cmocka_unit_test(a_comment),
         cmocka_unit_test(hostile_interviews_make_documents),
         cmocka_unit_test(a_theme_without_a_name_goes_by_its_id),
