@@ -208,6 +208,20 @@ const char *buf_text(struct buf *buf)
     return (const char *)buf->at;
 }
 
+struct err buf_into(struct buf *buf, struct arena *arena, span *out)
+{
+    struct err err = buf_ok(buf);
+    if (!failed(err)) {
+        *out = arena_copy(arena, buf_span(buf));
+        if (out->at == NULL) {
+            err = (struct err){
+                .class = ERR_RETRY, .code = ENOMEM, .text = "the arena is full", .where = ERR_HERE};
+        }
+    }
+    buf_close(buf);
+    return err;
+}
+
 uint8_t *buf_take(struct buf *buf, size_t *len)
 {
     *len = buf->len;

@@ -8,6 +8,7 @@
 #ifndef HEARBACK_COMMON_BUF_H
 #define HEARBACK_COMMON_BUF_H
 
+#include "common/arena.h"
 #include "common/err.h"
 #include "common/span.h"
 
@@ -42,6 +43,9 @@ void buf_break(struct buf *buf);
 span buf_span(const struct buf *buf);
 /* NUL-terminated, borrowed until the next append; "" when broken. */
 const char *buf_text(struct buf *buf);
+/* Moves what was built into the arena and closes the buffer, in any case. ERR_RETRY when an append
+ * failed or the arena is full. */
+MUST_USE struct err buf_into(struct buf *buf, struct arena *arena, span *out);
 /* Hands the bytes over, to be given to mem_free; the buffer is empty after. NULL when broken. */
 uint8_t *buf_take(struct buf *buf, size_t *len);
 

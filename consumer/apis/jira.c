@@ -74,23 +74,6 @@ bool jira_login_proven(const struct reply *reply)
 
 /* ---- building ---------------------------------------------------------------------------- */
 
-/* Moves what was built into the call's arena. */
-static struct err hand_over(struct call *call, struct buf *body, span *out)
-{
-    struct err err = buf_ok(body);
-    if (!failed(err)) {
-        *out = arena_copy(call->arena, buf_span(body));
-        if (out->at == NULL) {
-            err = (struct err){.class = ERR_RETRY,
-                               .code = ENOMEM,
-                               .text = "the call's arena is full",
-                               .where = ERR_HERE};
-        }
-    }
-    buf_close(body);
-    return err;
-}
-
 static struct err make_path(struct call *call, const char *format, span issue, int64_t start)
 {
     struct buf path;
@@ -101,7 +84,7 @@ static struct err make_path(struct call *call, const char *format, span issue, i
     if (start >= 0) {
         buf_addf(&path, "&startAt=%" PRId64, start);
     }
-    return hand_over(call, &path, &call->path);
+    return buf_into(&path, call->arena, &call->path);
 }
 
 /* As a JQL string inside a JSON string: JQL's own escapes first. */
@@ -139,7 +122,7 @@ struct err jira_search(struct call *call, const char *project, span label)
     call->kind = CALL_HTTP;
     call->method = "POST";
     call->path = span_text("/rest/api/3/search/jql");
-    return hand_over(call, &body, &call->body);
+    return buf_into(&body, call->arena, &call->body);
 }
 
 /* Bytes of the longest beginning of at most `max` characters as Jira counts them: in UTF-16, where
@@ -203,7 +186,7 @@ struct err jira_create(struct call *call, const struct jira_issue *issue)
     call->kind = CALL_HTTP;
     call->method = "POST";
     call->path = span_text("/rest/api/3/issue");
-    return hand_over(call, &body, &call->body);
+    return buf_into(&body, call->arena, &call->body);
 }
 
 struct err jira_comment(struct call *call, span issue, span adf, span property)
@@ -218,7 +201,7 @@ struct err jira_comment(struct call *call, span issue, span adf, span property)
     buf_add_text(&body, "}]}");
     call->kind = CALL_HTTP;
     call->method = "POST";
-    return hand_over(call, &body, &call->body);
+    return buf_into(&body, call->arena, &call->body);
 }
 
 struct err jira_comments(struct call *call, span issue, int64_t start)

@@ -63,22 +63,6 @@ span ticket_clean_link(struct item *item, struct arena *arena, span link)
     return link;
 }
 
-static struct err copy_out(struct arena *arena, struct buf *buf, span *out)
-{
-    struct err err = buf_ok(buf);
-    if (!failed(err)) {
-        *out = arena_copy(arena, buf_span(buf));
-        if (out->at == NULL) {
-            err = (struct err){.class = ERR_RETRY,
-                               .code = ENOMEM,
-                               .text = "the call's arena is full",
-                               .where = ERR_HERE};
-        }
-    }
-    buf_close(buf);
-    return err;
-}
-
 /* ---- evidence ---------------------------------------------------------------------------- */
 
 static struct err add_quotes(struct item *item, struct arena *arena, struct buf *out)
@@ -119,7 +103,7 @@ struct err ticket_evidence(struct item *item, struct arena *arena, span *out)
     buf_addf(&json, ",\"k\":%.4g,\"u\":", interview->quality);
     buf_add_json(&json, ticket_clean_link(item, arena, interview->transcript_url));
     buf_add_char(&json, '}');
-    return copy_out(arena, &json, out);
+    return buf_into(&json, arena, out);
 }
 
 /* ---- freezing ---------------------------------------------------------------------------- */
@@ -268,7 +252,7 @@ static struct err make_property(struct item *item, struct arena *arena, span *ou
     buf_add_text(&json, "{\"v\":1,\"told\":");
     buf_add(&json, ticket_fold(item));
     buf_add_char(&json, '}');
-    return copy_out(arena, &json, out);
+    return buf_into(&json, arena, out);
 }
 
 static struct err make_labels(struct item *item, struct arena *arena, span own, span *labels,
@@ -298,7 +282,7 @@ static struct err make_summary(struct item *item, struct arena *arena, span *out
     buf_init(&line, TICKET_NAME_BYTES + 64);
     buf_add_text(&line, "[Research] ");
     buf_add(&line, name.len > 0 ? name : theme_of(item)->id);
-    return copy_out(arena, &line, out);
+    return buf_into(&line, arena, out);
 }
 
 struct err ticket_create(struct item *item, struct call *call, span label)
