@@ -199,6 +199,7 @@ void stages_retry(struct stages *stages, struct work *work, const char *reason, 
         /* It was refused for good and all: the ledger should not call it intended meanwhile, or
          * whoever takes over would have to doubt what never happened. */
         work->step = (struct step){.kind = STEP_NEXT, .stage = work->item.stage, .wait_ms = wait};
+        work->refused = true;
         work->phase = PHASE_RECORD;
         stages_enqueue(stages, work);
         return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the three files of the stage driver share: stages.c (the steps),
- * stages_ledger.c (lease and record) and stages_calls.c (slots and calls).
+ * What the files of the stage driver share: stages.c (the steps), stages_lease.c,
+ * stages_ledger.c (claim and record), stages_calls.c (slots and calls) and
+ * deadletter.c.
  * Nobody else includes this.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_STAGES_INSIDE_H
@@ -57,13 +58,30 @@ void stages_finish(struct stages *stages, struct work *work);  /* out of here, s
 void stages_count_item(const struct stages *stages, const char *reason);
 void stages_tell_time(struct stages *stages, struct work *work);
 
+/* stages_lease.c */
+/* The keys of an item in Redis: its order key's lease and its effect's record. */
+struct item_keys {
+    struct buf lease;
+    struct buf effect;
+    span spans[2];
+};
+
+void item_keys_make(const struct stages *stages, const struct work *work, struct item_keys *keys);
+void item_keys_close(struct item_keys *keys);
+/* Of a lease's key in Redis, in ms. */
+const char *stages_ttl_text(const struct stages *stages, char *room, size_t bytes);
+/* What a script says it came to. */
+span stages_word_of(const struct redis_reply *reply);
+/* The lease was granted to a request sent then. */
+void stages_hold_until(struct stages *stages, struct work *work, int64_t sent_ms);
+bool stages_lease_covers(struct stages *stages, const struct work *work, int64_t ms);
+void stages_release(struct stages *stages, struct work *work); /* without an outcome */
+
 /* stages_ledger.c */
 void stages_claim(struct stages *stages, struct work *work);
 void stages_intend(struct stages *stages, struct work *work);
 void stages_record(struct stages *stages, struct work *work);
 void stages_script(struct stages *stages, struct work *work);
-void stages_release(struct stages *stages, struct work *work); /* the lease, without an outcome */
-bool stages_lease_covers(struct stages *stages, const struct work *work, int64_t ms);
 
 /* stages_calls.c */
 void stages_slot(struct stages *stages, struct work *work);

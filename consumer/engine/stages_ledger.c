@@ -2,10 +2,11 @@
  *
  * The stage driver's dealings with the ledger: claiming an order key and learning
  * what is known of the effect, writing down that an effect is about to happen,
- * what came of it, and keeping the lease alive in between.
+ * and what came of it.
  *
  * An effect's record is JSON with its state first (the scripts look at it):
- *   {"s":"intended","g":stage,"o":owner,"t":wall ms,"m":memo}   it may have happened
+ *   {"s":"intended","g":stage,"b":stage,"o":owner,"t":wall ms,"m":memo}   the effect of stage g
+ *       may have happened; b is where to go on if it did not
  *   {"s":"next",    "g":stage,…}                                go on there
  *   {"s":"done","r":outcome,…}  {"s":"dead","r":reason,…}       settled
  */
@@ -14,147 +15,6 @@
 #include "common/mem.h"
 
 #include <stdio.h>
-
-#define KEY_ROOM 1024
-
-/* The keys of an item in Redis: its order key's lease and its effect's record. */
-struct item_keys {
-    struct buf lease;
-    struct buf effect;
-    span spans[2];
-};
-
-static void keys_close(struct item_keys *keys)
-{
-    buf_close(&keys->lease);
-    buf_close(&keys->effect);
-}
-
-static void keys_make(const struct stages *stages, const struct work *work, struct item_keys *keys)
-{
-    const char *worker = stages->parts.worker->name;
-    buf_init(&keys->lease, KEY_ROOM);
-    buf_init(&keys->effect, KEY_ROOM);
-    buf_addf(&keys->lease, "hearback:order:{%s/" SPAN_FMT "}", worker,
-             SPAN_ARG(work->item.order_key));
-    buf_addf(&keys->effect, "hearback:effect:{%s/" SPAN_FMT "}:" SPAN_FMT, worker,
-             SPAN_ARG(work->item.order_key), SPAN_ARG(work->item.effect_id));
-    CHECK(!keys->lease.broken && !keys->effect.broken); /* ids are at most 128 bytes each */
-    keys->spans[0] = buf_span(&keys->lease);
-    keys->spans[1] = buf_span(&keys->effect);
-}
-
-static const char *ttl_text(const struct stages *stages, char *room, size_t bytes)
-{
-    (void)snprintf(room, bytes, "%lld",
-                   (long long)(stages->parts.config->worker.lease_ms * STAGES_LEASE_TTL_FACTOR));
-    return room;
-}
-
-static span word_of(const struct redis_reply *reply)
-{
-    return redis_element(reply, 0)->text;
-}
-
-/* ---- the lease --------------------------------------------------------------------------- */
-
-/* An answer about a lease that may come after its item is gone. */
-struct lease_ticket {
-    struct stages *stages;
-    struct work *work;
-    uint64_t serial;
-    uint64_t round;
-    int64_t sent_ms;
-};
-
-static void on_renew(void *self);
-
-static void hold_until(struct stages *stages, struct work *work, int64_t sent_ms)
-{
-    int64_t lease = stages->parts.config->worker.lease_ms;
-    if (sent_ms + lease < work->lease_until_ms) {
-        return; /* a renewal that was sent later has been answered before */
-    }
-    work->lease_until_ms = sent_ms + lease;
-    work->renew.fire = on_renew;
-    work->renew.self = work;
-    timers_set(stages->parts.timers, &work->renew, sent_ms + lease / 3);
-}
-
-bool stages_lease_covers(struct stages *stages, const struct work *work, int64_t ms)
-{
-    return work->lease_until_ms - stages_now(stages) > ms;
-}
-
-static void run_lease_script(struct stages *stages, struct work *work, const char *verb,
-                             void (*done)(void *, enum ledger_result, const struct redis_reply *))
-{
-    struct lease_ticket *ticket = mem_must_alloc(sizeof(*ticket));
-    *ticket = (struct lease_ticket){.stages = stages,
-                                    .work = work,
-                                    .serial = work->serial,
-                                    .round = work->lease_round,
-                                    .sent_ms = stages_now(stages)};
-    SCOPED(keys_close) struct item_keys keys;
-    keys_make(stages, work, &keys);
-    char ttl[24];
-    span args[] = {span_text(stages->parts.owner), span_text(verb),
-                   span_text(ttl_text(stages, ttl, sizeof(ttl)))};
-    struct ledger_request request = {.script = &script_lease,
-                                     .keys = keys.spans,
-                                     .key_count = 1,
-                                     .args = args,
-                                     .arg_count = COUNT_OF(args),
-                                     .done = done,
-                                     .self = ticket};
-    ledger_run(stages->parts.ledger, &request);
-}
-
-static void on_renewed(void *self, enum ledger_result result, const struct redis_reply *reply)
-{
-    struct lease_ticket *ticket = self;
-    struct work *work = ticket->work;
-    if (work->serial == ticket->serial && work->lease_round == ticket->round && work->key != NULL &&
-        work->lease_until_ms > 0) {
-        if (result == LEDGER_OK && span_is(word_of(reply), "ok")) {
-            hold_until(ticket->stages, work, ticket->sent_ms);
-        } else if (result == LEDGER_OK) {
-            work->lease_until_ms = 0; /* seen before the next step */
-        } else {
-            timers_set(ticket->stages->parts.timers, &work->renew,
-                       stages_now(ticket->stages) + STAGES_LEDGER_RETRY_MS);
-        }
-    }
-    mem_free(ticket);
-}
-
-static void on_renew(void *self)
-{
-    struct work *work = self;
-    struct stages *stages = work->home;
-    if (!ledger_is_open(stages->parts.ledger)) {
-        timers_set(stages->parts.timers, &work->renew, stages_now(stages) + STAGES_LEDGER_RETRY_MS);
-        return;
-    }
-    run_lease_script(stages, work, "renew", on_renewed);
-}
-
-static void on_released(void *self, enum ledger_result result, const struct redis_reply *reply)
-{
-    (void)result;
-    (void)reply;
-    mem_free(self);
-}
-
-void stages_release(struct stages *stages, struct work *work)
-{
-    timers_cancel(stages->parts.timers, &work->renew);
-    if (work->lease_until_ms > 0 && ledger_is_open(stages->parts.ledger) &&
-        work->view == ledger_view(stages->parts.ledger)) {
-        run_lease_script(stages, work, "release", on_released);
-    }
-    work->lease_until_ms = 0;
-}
 
 /* ---- the claim --------------------------------------------------------------------------- */
 
@@ -200,12 +60,15 @@ static void resume(struct stages *stages, struct work *work, span record)
         stages_enqueue(stages, work);
         return;
     }
-    if (json_object_is_type(memo, json_type_object)) {
+    if (stage > 0 && json_object_is_type(memo, json_type_object)) {
         json_object_put(work->item.memo);
         work->item.memo = json_object_get(memo);
     }
     work->item.stage = stage;
+    work->resume_stage = stage;
     if (span_is(json_text_at(tree, "/s"), "intended") && stage_is_effect(stage_of(stages, work))) {
+        int back = stage_named(stages->parts.worker, json_text_at(tree, "/b"));
+        work->resume_stage = back < 0 ? 0 : back;
         LOG(LOG_INFO, "effect_taken_over", L_SPAN("effect", work->item.effect_id),
             L_SPAN("stage", json_text_at(tree, "/g")));
         if (stage_of(stages, work)->doubt == STAGE_NOBODY) {
@@ -235,16 +98,18 @@ static void claimed(struct stages *stages, struct work *work, const struct redis
     int64_t now = stages_now(stages);
     span found = redis_element(reply, 1)->text;
     work->lease_round++;
-    hold_until(stages, work, work->claim_sent_ms);
+    stages_hold_until(stages, work, work->claim_sent_ms);
     work->view = ledger_view(stages->parts.ledger);
     work->holder[0] = 0;
     work->busy = 0;
     /* An absent lease says nothing of its last holder: a call of theirs may still be under way. */
     work->quiet_since_ms = now + (span_is(found, "absent") ? longest_timeout(stages) : 0);
     work->item.stage = 0;
+    work->resume_stage = 0;
+    work->refused = false;
     work->item.in_doubt = false;
     work->phase = PHASE_ASK;
-    if (span_is(word_of(reply), "open")) {
+    if (span_is(stages_word_of(reply), "open")) {
         resume(stages, work, redis_element(reply, 3)->text);
     } else {
         stages_enqueue(stages, work);
@@ -260,7 +125,7 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
         stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
         return;
     }
-    span word = word_of(reply);
+    span word = stages_word_of(reply);
     if (span_is(word, "settled")) {
         stages_count_item(stages, "settled_before");
         stages_finish(stages, work);
@@ -273,14 +138,14 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
 
 void stages_claim(struct stages *stages, struct work *work)
 {
-    SCOPED(keys_close) struct item_keys keys;
-    keys_make(stages, work, &keys);
+    SCOPED(item_keys_close) struct item_keys keys;
+    item_keys_make(stages, work, &keys);
     int64_t now = stages_now(stages);
     bool dead = work->holder[0] != 0 &&
                 now - work->holder_since_ms >= stages->parts.config->worker.lease_ms;
     char ttl[24];
     span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""),
-                   span_text(ttl_text(stages, ttl, sizeof(ttl)))};
+                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl)))};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = keys.spans,
                                      .key_count = 2,
@@ -295,15 +160,24 @@ void stages_claim(struct stages *stages, struct work *work)
 
 /* ---- the record -------------------------------------------------------------------------- */
 
-static void make_record(const struct stages *stages, const struct work *work, const char *state,
-                        const char *stage, const char *reason, struct buf *out)
+struct record_head {
+    const char *state;
+    const char *stage;  /* NULL: settled */
+    const char *back;   /* NULL: not intended */
+    const char *reason; /* NULL: not settled */
+};
+
+static void make_record(const struct stages *stages, const struct work *work,
+                        struct record_head head, struct buf *out)
 {
-    buf_addf(out, "{\"s\":\"%s\"", state);
-    if (stage != NULL) {
-        buf_addf(out, ",\"g\":\"%s\"", stage);
-    }
-    if (reason != NULL) {
-        buf_addf(out, ",\"r\":\"%s\"", reason);
+    const struct {
+        const char *name, *value;
+    } members[] = {{"g", head.stage}, {"b", head.back}, {"r", head.reason}};
+    buf_addf(out, "{\"s\":\"%s\"", head.state);
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        if (members[i].value != NULL) {
+            buf_addf(out, ",\"%s\":\"%s\"", members[i].name, members[i].value);
+        }
     }
     buf_addf(out, ",\"o\":\"%s\",\"t\":%lld,\"m\":", stages->parts.owner,
              (long long)clock_wall_ms(stages->parts.clock));
@@ -324,11 +198,11 @@ struct writing {
 static void write_record(struct stages *stages, struct work *work, span record,
                          struct writing writing)
 {
-    SCOPED(keys_close) struct item_keys keys;
-    keys_make(stages, work, &keys);
+    SCOPED(item_keys_close) struct item_keys keys;
+    item_keys_make(stages, work, &keys);
     char ttl[24];
     span args[] = {span_text(stages->parts.owner), record, span_text(writing.mode),
-                   span_text(ttl_text(stages, ttl, sizeof(ttl))),
+                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
                    span_text(writing.release ? "release" : "")};
     struct ledger_request request = {.script = &script_record,
                                      .keys = keys.spans,
@@ -371,14 +245,14 @@ static void on_intended(void *self, enum ledger_result result, const struct redi
         stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
         return;
     }
-    span word = word_of(reply);
+    span word = stages_word_of(reply);
     if (span_is(word, "settled")) {
         settled_elsewhere(stages, work);
     } else if (!span_is(word, "ok")) {
         stages_restart(stages, work);
     } else {
         /* The script renewed the lease after the broker had the line. */
-        hold_until(stages, work, work->intend_sent_ms);
+        stages_hold_until(stages, work, work->intend_sent_ms);
         work->phase = PHASE_SEND;
         stages_send(stages, work);
     }
@@ -388,7 +262,10 @@ void stages_intend(struct stages *stages, struct work *work)
 {
     struct buf record;
     buf_init(&record, WORK_ARENA_BYTES);
-    make_record(stages, work, "intended", stage_of(stages, work)->name, NULL, &record);
+    struct record_head head = {.state = "intended",
+                               .stage = stage_of(stages, work)->name,
+                               .back = stages->parts.worker->stages[work->resume_stage].name};
+    make_record(stages, work, head, &record);
     /* The line goes to the changelog before Redis grants: whatever view is restored after the
      * grant knows of it, so nothing is sent that a later view could not have been told. */
     work->intend_sent_ms = stages_now(stages);
@@ -407,18 +284,19 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
         stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
         return;
     }
-    span word = word_of(reply);
+    span word = stages_word_of(reply);
     if (span_is(word, "settled")) {
         settled_elsewhere(stages, work);
     } else if (span_is(word, "lost")) {
         stages_restart(stages, work);
-    } else if (work->step.kind == STEP_NEXT) {
+    } else if (work->refused) {
+        work->refused = false;
         work->phase = PHASE_ASK;
-        if (work->step.wait_ms > 0) {
-            stages_sleep(stages, work, work->step.wait_ms);
-        } else {
-            stages_enqueue(stages, work);
-        }
+        stages_sleep(stages, work, work->step.wait_ms);
+    } else if (work->step.kind == STEP_NEXT) {
+        work->resume_stage = work->item.stage;
+        work->phase = PHASE_ASK;
+        stages_enqueue(stages, work);
     } else {
         LOG(LOG_INFO, "item_settled", L_SPAN("effect", work->item.effect_id),
             L_TEXT("outcome", work->step.reason), L_INT("attempts", work->attempts));
@@ -431,10 +309,16 @@ void stages_record(struct stages *stages, struct work *work)
 {
     struct buf record;
     bool next = work->step.kind == STEP_NEXT;
-    const char *state = next ? "next" : work->step.kind == STEP_DEAD ? "dead" : "done";
-    const char *stage = next ? stage_of(stages, work)->name : NULL;
+    /* After a refusal whoever takes over must ask everything again that led to the effect: in the
+     * meantime somebody else may have brought it about. */
+    int stage = work->refused ? work->resume_stage : work->item.stage;
+    struct record_head head = {.state = next                           ? "next"
+                                        : work->step.kind == STEP_DEAD ? "dead"
+                                                                       : "done",
+                               .stage = next ? stages->parts.worker->stages[stage].name : NULL,
+                               .reason = next ? NULL : work->step.reason};
     buf_init(&record, WORK_ARENA_BYTES);
-    make_record(stages, work, state, stage, next ? NULL : work->step.reason, &record);
+    make_record(stages, work, head, &record);
     write_record(stages, work, buf_span(&record),
                  (struct writing){.mode = "late", .release = !next, .done = on_recorded});
     buf_close(&record);

@@ -72,6 +72,10 @@ struct work {
     int64_t holder_since_ms;
     unsigned busy;
 
+    /* Where whoever takes this over goes on as long as the effect under way has not happened: the
+     * first stage, or the one behind the last effect that was recorded. */
+    int resume_stage;
+    bool refused;      /* what is being recorded is that the effect did not happen */
     unsigned failures; /* in a row, of the stage */
     unsigned attempts; /* calls made */
     int64_t waited_ms; /* spent backing off */

@@ -56,7 +56,10 @@ if ARGV[3] == 'win' then
 end
 keep_evidence(KEYS[2])
 local count = redis.call('HLEN', KEYS[2])
-if ARGV[3] == 'file' or (ARGV[3] == 'count' and count >= tonumber(ARGV[4])) then
+-- A theme that somebody began to file is filed by whoever comes next, whatever the rules say of
+-- this interview: were it only watched, a description frozen before would never tell it.
+local wanted = ARGV[3] == 'file' or (ARGV[3] == 'count' and count >= tonumber(ARGV[4]))
+if wanted or theme.status == 'filing' then
     if theme.status == 'filing' and theme.owner ~= ARGV[2] then
         theme.before = theme.owner
     end
@@ -66,8 +69,5 @@ if ARGV[3] == 'file' or (ARGV[3] == 'count' and count >= tonumber(ARGV[4])) then
         table.insert(result, value)
     end
     return result
-end
-if theme.status == 'filing' then
-    return {'watch', cjson.encode(theme), journal, tostring(count)}
 end
 return {'watch', keep_theme('watching'), journal, tostring(count)}

@@ -68,10 +68,10 @@ static struct err ask_keep(struct item *item, struct call *call)
 {
     call->kind = CALL_SCRIPT;
     call->script = &script_theme_keep;
-    call->keys[0] = span_text(
-        arena_printf(call->arena, "kept:{" SPAN_FMT "}", SPAN_ARG(item->order_key)));
-    call->keys[1] = span_text(
-        arena_printf(call->arena, "told:{" SPAN_FMT "}", SPAN_ARG(item->order_key)));
+    call->keys[0] =
+        span_text(arena_printf(call->arena, "kept:{" SPAN_FMT "}", SPAN_ARG(item->order_key)));
+    call->keys[1] =
+        span_text(arena_printf(call->arena, "told:{" SPAN_FMT "}", SPAN_ARG(item->order_key)));
     call->key_count = 2;
     call->args[0] = item->effect_id;
     call->args[1] = item->effect_id;
@@ -182,9 +182,9 @@ void vendor_answer(struct vendor *vendor, struct rig *rig, struct transfer *tran
     bool find = span_starts(transfer->path, "/find/");
     size_t i = do_call(vendor, transfer);
     const char *found = vendor->effects[i].created > 0 ? "{\"found\":true}" : "{\"found\":false}";
-    fake_caller_answer(&rig->caller, transfer,
-                       (struct fake_answer){.status = find ? 200 : 201,
-                                            .body = find ? found : "{\"id\":\"7\"}"});
+    fake_caller_answer(
+        &rig->caller, transfer,
+        (struct fake_answer){.status = find ? 200 : 201, .body = find ? found : "{\"id\":\"7\"}"});
 }
 
 void vendor_serve(struct vendor *vendor, struct rig *rig, int64_t ms)
@@ -270,8 +270,8 @@ const char *bench_record(struct bench *bench, const char *effect, const char *ke
     }
     span at = json_text_at(tree, "/g");
     at = at.at == NULL ? json_text_at(tree, "/r") : at;
-    (void)snprintf(text, sizeof(text), "%.32s:%.64s",
-                   (const char *)json_text_at(tree, "/s").at, (const char *)at.at);
+    (void)snprintf(text, sizeof(text), "%.32s:%.64s", (const char *)json_text_at(tree, "/s").at,
+                   (const char *)at.at);
     return text;
 }
 

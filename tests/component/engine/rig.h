@@ -39,9 +39,9 @@ struct rig {
     struct destination to;
     struct load loads[RIG_LOADS_MAX];
     size_t load_count;
-    size_t settled;  /* loads wholly settled */
-    size_t spoiled;  /* loads given back */
-    bool unwanted;   /* the partition is gone */
+    size_t settled; /* loads wholly settled */
+    size_t spoiled; /* loads given back */
+    bool unwanted;  /* the partition is gone */
 };
 
 /* Connects to Redis and loads the scripts. The view is closed. */

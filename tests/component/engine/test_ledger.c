@@ -329,7 +329,12 @@ static void test_line_keys(void **state)
         bool parses;
     } rows[] = {
         {'S', {(const uint8_t *)"k", 1}, {NULL, 0}, true},
-        {'S', {(const uint8_t *)"a:b{c}\x1f" "d\n\0e", 11}, {NULL, 0}, true},
+        {'S',
+         {(const uint8_t *)"a:b{c}\x1f"
+                           "d\n\0e",
+          11},
+         {NULL, 0},
+         true},
         {'H', {(const uint8_t *)"k", 1}, {(const uint8_t *)"f", 1}, true},
         {'H', {(const uint8_t *)"k", 1}, {(const uint8_t *)"", 0}, true},
         {'H', {(const uint8_t *)"k:{x}", 5}, {(const uint8_t *)"\x1f\xff\0\n ", 5}, true},
@@ -349,7 +354,8 @@ static void test_line_keys(void **state)
         assert_true(span_is(back.value, "v"));
         buf_close(&key);
     }
-    static const char *const wrong[] = {"", "S", "S:", "H:", "X:k", "s:k", "Sk", "H:no field", ":S:"};
+    static const char *const wrong[] = {"",    "S",  "S:",         "H:", "X:k",
+                                        "s:k", "Sk", "H:no field", ":S:"};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct ledger_line back;
         assert_false(ledger_line_parse(span_text(wrong[i]), SPAN_NONE, &back));

@@ -134,7 +134,8 @@ static void test_retry_after(void **state)
     assert_int_equal(rig->caller.open_count, 0);
     rig_move(rig, 2 * SECOND);
     answer(rig, "GET /find/a", OK_NOT_FOUND);
-    answer(rig, "POST /create/a", (struct fake_answer){.status = 429, .header = "retry-after: 600"});
+    answer(rig, "POST /create/a",
+           (struct fake_answer){.status = 429, .header = "retry-after: 600"});
     rig_move(rig, 600 * SECOND - 1); /* the lease is renewed all the while */
     assert_int_equal(rig->caller.open_count, 0);
     assert_string_equal(bench_lease(bench, "k", "o"), "me");

@@ -38,8 +38,9 @@ static void claiming(struct bench *bench)
 
 static void busy(struct bench *bench)
 {
-    assert_string_equal(redis_say(bench->plain, "HSET", "hearback:order:{errand/k}", "o", "other",
-                                  "n", "5", NULL), "2");
+    assert_string_equal(
+        redis_say(bench->plain, "HSET", "hearback:order:{errand/k}", "o", "other", "n", "5", NULL),
+        "2");
     (void)rig_admit(&bench->rig, "a", "k");
     rig_settle(&bench->rig);
     assert_string_equal(bench_lease(bench, "k", "w"), "me");
@@ -55,7 +56,8 @@ static void finding(struct bench *bench)
 static void asleep(struct bench *bench)
 {
     finding(bench);
-    answer(&bench->rig, "GET /find/a", (struct fake_answer){.status = 429, .header = "Retry-After: 9"});
+    answer(&bench->rig, "GET /find/a",
+           (struct fake_answer){.status = 429, .header = "Retry-After: 9"});
 }
 
 static void asleep_and_one_behind(struct bench *bench)

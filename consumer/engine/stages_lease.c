@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The lease of an item's order key: its key in Redis, how long it is ours by our
+ * own clock, renewing it while the item waits, and letting it go.
+ */
+#include "consumer/engine/stages_inside.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+
+#define KEY_ROOM 1024
+
+void item_keys_close(struct item_keys *keys)
+{
+    buf_close(&keys->lease);
+    buf_close(&keys->effect);
+}
+
+void item_keys_make(const struct stages *stages, const struct work *work, struct item_keys *keys)
+{
+    const char *worker = stages->parts.worker->name;
+    buf_init(&keys->lease, KEY_ROOM);
+    buf_init(&keys->effect, KEY_ROOM);
+    buf_addf(&keys->lease, "hearback:order:{%s/" SPAN_FMT "}", worker,
+             SPAN_ARG(work->item.order_key));
+    buf_addf(&keys->effect, "hearback:effect:{%s/" SPAN_FMT "}:" SPAN_FMT, worker,
+             SPAN_ARG(work->item.order_key), SPAN_ARG(work->item.effect_id));
+    CHECK(!keys->lease.broken && !keys->effect.broken); /* ids are at most 128 bytes each */
+    keys->spans[0] = buf_span(&keys->lease);
+    keys->spans[1] = buf_span(&keys->effect);
+}
+
+const char *stages_ttl_text(const struct stages *stages, char *room, size_t bytes)
+{
+    (void)snprintf(room, bytes, "%lld",
+                   (long long)(stages->parts.config->worker.lease_ms * STAGES_LEASE_TTL_FACTOR));
+    return room;
+}
+
+span stages_word_of(const struct redis_reply *reply)
+{
+    return redis_element(reply, 0)->text;
+}
+
+/* An answer about a lease that may come after its item is gone. */
+struct lease_ticket {
+    struct stages *stages;
+    struct work *work;
+    uint64_t serial;
+    uint64_t round;
+    int64_t sent_ms;
+};
+
+static void on_renew(void *self);
+
+void stages_hold_until(struct stages *stages, struct work *work, int64_t sent_ms)
+{
+    int64_t lease = stages->parts.config->worker.lease_ms;
+    if (sent_ms + lease < work->lease_until_ms) {
+        return; /* a renewal that was sent later has been answered before */
+    }
+    work->lease_until_ms = sent_ms + lease;
+    work->renew.fire = on_renew;
+    work->renew.self = work;
+    timers_set(stages->parts.timers, &work->renew, sent_ms + lease / 3);
+}
+
+bool stages_lease_covers(struct stages *stages, const struct work *work, int64_t ms)
+{
+    return work->lease_until_ms - stages_now(stages) > ms;
+}
+
+static void run_lease_script(struct stages *stages, struct work *work, const char *verb,
+                             void (*done)(void *, enum ledger_result, const struct redis_reply *))
+{
+    struct lease_ticket *ticket = mem_must_alloc(sizeof(*ticket));
+    *ticket = (struct lease_ticket){.stages = stages,
+                                    .work = work,
+                                    .serial = work->serial,
+                                    .round = work->lease_round,
+                                    .sent_ms = stages_now(stages)};
+    SCOPED(item_keys_close) struct item_keys keys;
+    item_keys_make(stages, work, &keys);
+    char ttl[24];
+    span args[] = {span_text(stages->parts.owner), span_text(verb),
+                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl)))};
+    struct ledger_request request = {.script = &script_lease,
+                                     .keys = keys.spans,
+                                     .key_count = 1,
+                                     .args = args,
+                                     .arg_count = COUNT_OF(args),
+                                     .done = done,
+                                     .self = ticket};
+    ledger_run(stages->parts.ledger, &request);
+}
+
+static void on_renewed(void *self, enum ledger_result result, const struct redis_reply *reply)
+{
+    struct lease_ticket *ticket = self;
+    struct work *work = ticket->work;
+    if (work->serial == ticket->serial && work->lease_round == ticket->round && work->key != NULL &&
+        work->lease_until_ms > 0) {
+        if (result == LEDGER_OK && span_is(stages_word_of(reply), "ok")) {
+            stages_hold_until(ticket->stages, work, ticket->sent_ms);
+        } else if (result == LEDGER_OK) {
+            work->lease_until_ms = 0; /* seen before the next step */
+        } else {
+            timers_set(ticket->stages->parts.timers, &work->renew,
+                       stages_now(ticket->stages) + STAGES_LEDGER_RETRY_MS);
+        }
+    }
+    mem_free(ticket);
+}
+
+static void on_renew(void *self)
+{
+    struct work *work = self;
+    struct stages *stages = work->home;
+    if (!ledger_is_open(stages->parts.ledger)) {
+        timers_set(stages->parts.timers, &work->renew, stages_now(stages) + STAGES_LEDGER_RETRY_MS);
+        return;
+    }
+    run_lease_script(stages, work, "renew", on_renewed);
+}
+
+static void on_released(void *self, enum ledger_result result, const struct redis_reply *reply)
+{
+    (void)result;
+    (void)reply;
+    mem_free(self);
+}
+
+void stages_release(struct stages *stages, struct work *work)
+{
+    timers_cancel(stages->parts.timers, &work->renew);
+    if (work->lease_until_ms > 0 && ledger_is_open(stages->parts.ledger) &&
+        work->view == ledger_view(stages->parts.ledger)) {
+        run_lease_script(stages, work, "release", on_released);
+    }
+    work->lease_until_ms = 0;
+}
