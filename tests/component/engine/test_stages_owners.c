@@ -250,7 +250,8 @@ static void test_given_back_when_the_answer_says_wait(void **state)
     assert_int_equal(rig->spoiled, 1);
     assert_int_equal(stages_count(rig->stages), 0);
     assert_string_equal(bench_lease(bench, "k", "o"), "");
-    assert_string_equal(bench_record(bench, "a", "k"), "next:find"); /* where what led to it is asked again */
+    assert_string_equal(bench_record(bench, "a", "k"),
+                        "next:find"); /* where what led to it is asked again */
 }
 
 int main(void)
