@@ -271,12 +271,8 @@ static void test_record_real(void **state)
     assert_false(failed(kafka_consumer_new(&stage.config.kafka, group, &role, &consumer)));
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
     for (int32_t partition = 0; partition < 4; partition++) {
-        int64_t low = 0;
-        int64_t high = 0;
-        assert_int_equal(rd_kafka_query_watermark_offsets(stage.rk, TOPIC_INTERVIEWS, partition,
-                                                          &low, &high, 15000),
-                         RD_KAFKA_RESP_ERR_NO_ERROR);
-        rd_kafka_topic_partition_list_add(list, TOPIC_INTERVIEWS, partition)->offset = high;
+        rd_kafka_topic_partition_list_add(list, TOPIC_INTERVIEWS, partition)->offset =
+            stage_end(&stage, partition);
     }
     assert_int_equal(rd_kafka_assign(consumer, list), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_topic_partition_list_destroy(list);

@@ -14,9 +14,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define KAFKA_MS   15000
-#define STEPS_MAX  200
-#define PARTITIONS 4
+#define LEADER_TRIES 200
+#define KAFKA_MS     15000
+#define STEPS_MAX    200
+#define PARTITIONS   4
 
 static const char *real_kafka(void)
 {
@@ -135,16 +136,26 @@ void stage_close(struct stage *stage)
     }
 }
 
+int64_t stage_end(const struct stage *stage, int32_t partition)
+{
+    int64_t low = 0;
+    int64_t high = 0;
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+    /* A topic that was just made has a leader in the metadata before the leader knows of it. */
+    for (int i = 0; i < LEADER_TRIES && err == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; i++) {
+        err = rd_kafka_query_watermark_offsets(stage->rk, TOPIC_INTERVIEWS, partition, &low, &high,
+                                               KAFKA_MS);
+        (void)rd_kafka_poll(stage->rk, err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 50);
+    }
+    assert_int_equal(err, RD_KAFKA_RESP_ERR_NO_ERROR);
+    return high;
+}
+
 int64_t stage_records(const struct stage *stage)
 {
     int64_t sum = 0;
     for (int32_t partition = 0; partition < PARTITIONS; partition++) {
-        int64_t low = 0;
-        int64_t high = 0;
-        assert_int_equal(rd_kafka_query_watermark_offsets(stage->rk, TOPIC_INTERVIEWS, partition,
-                                                          &low, &high, KAFKA_MS),
-                         RD_KAFKA_RESP_ERR_NO_ERROR);
-        sum += high;
+        sum += stage_end(stage, partition);
     }
     return sum;
 }

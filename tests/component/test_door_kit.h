@@ -38,6 +38,8 @@ void stage_open(struct stage *stage);
 void stage_ready(struct stage *stage);
 void stage_close(struct stage *stage);
 
+/* One above the last offset of a partition of the interviews. */
+int64_t stage_end(const struct stage *stage, int32_t partition);
 /* All records that the topic ever took. */
 int64_t stage_records(const struct stage *stage);
 int64_t stage_metric(const char *name, const char *label, const char *value);
