@@ -11,6 +11,8 @@
 
 RUNS=$ROOT/build/demos
 BIN=$ROOT/build/release/bin
+# shellcheck disable=SC2034 # the other files of this folder use it
+DEMO=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PROGRAMS=(worker door sandbox) # in the order in which they are stopped
 
 # quietly LOG COMMAND…: in the background, so that Ctrl-C is answered at once; `timeout` hands it on
