@@ -16,9 +16,9 @@ static struct err make_consumer(struct changelog_reader *reader, const struct co
                                           "enable.auto.commit",
                                           "false",
                                           "queued.min.messages",
-                                          "20000",
+                                          "200000",
                                           "queued.max.messages.kbytes",
-                                          "16384",
+                                          "65536",
                                           NULL};
     struct kafka_role role = {.client_id = "hearback-restore", .options = options};
     return kafka_consumer_new(config, "hearback-restore", &role, &reader->rk);

@@ -280,9 +280,11 @@ static int close_bench(void **state)
 }
 
 #define NEEDS_KAFKA(bench)                                                                         \
-    if ((bench)->kafka == NULL) {                                                                  \
-        skip();                                                                                    \
-    }
+    do {                                                                                           \
+        if ((bench)->kafka == NULL) {                                                              \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
 
 static void kill_victim(const struct bench *bench)
 {

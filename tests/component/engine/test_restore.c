@@ -63,9 +63,11 @@ static int close_bench(void **state)
 }
 
 #define NEEDS_KAFKA(bench)                                                                         \
-    if ((bench)->kafka == NULL) {                                                                  \
-        skip();                                                                                    \
-    }
+    do {                                                                                           \
+        if ((bench)->kafka == NULL) {                                                              \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
 
 /* Strings and hash fields, each written several times, every ninth deleted. */
 static void fill(struct bench *bench)
