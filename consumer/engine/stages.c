@@ -41,9 +41,8 @@ size_t stages_count(const struct stages *stages)
     return stages->open;
 }
 
-void stages_count_item(const struct stages *stages, const char *reason)
+void stages_count_item(const char *reason)
 {
-    (void)stages;
     metric_add(metric_counter("hearback_items_total", "Items settled, by what they came to.",
                               "outcome", reason),
                1);
@@ -109,7 +108,7 @@ void stages_sleep(struct stages *stages, struct work *work, int64_t wait_ms)
 
 /* ---- the beginning and the end ----------------------------------------------------------- */
 
-static bool begin(struct stages *stages, struct work *work)
+static void begin(struct stages *stages, struct work *work)
 {
     work->home = stages;
     work->began_ms = clock_wall_ms(stages->parts.clock);
@@ -118,7 +117,6 @@ static bool begin(struct stages *stages, struct work *work)
     CHECK(work->item.memo != NULL);
     stages->open++;
     metric_set(stages->metric_open, (int64_t)stages->open);
-    return true;
 }
 
 void stages_finish(struct stages *stages, struct work *work)
@@ -171,7 +169,8 @@ void stages_restart(struct stages *stages, struct work *work)
 
 void stages_admit(struct stages *stages, struct work *work)
 {
-    if (begin(stages, work) && order_enter(stages->parts.order, work)) {
+    begin(stages, work);
+    if (order_enter(stages->parts.order, work)) {
         stages_enqueue(stages, work);
     }
 }
@@ -244,7 +243,7 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
         work->phase = PHASE_RECORD;
         break;
     case STEP_SKIP:
-        stages_count_item(stages, step.reason);
+        stages_count_item(step.reason);
         stages_release(stages, work);
         stages_finish(stages, work);
         return;

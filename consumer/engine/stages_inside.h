@@ -55,7 +55,7 @@ void stages_retry(struct stages *stages, struct work *work, const char *reason, 
 void stages_doubt(struct stages *stages, struct work *work, const char *reason);
 void stages_restart(struct stages *stages, struct work *work); /* from the claim */
 void stages_finish(struct stages *stages, struct work *work);  /* out of here, settled or not */
-void stages_count_item(const struct stages *stages, const char *reason);
+void stages_count_item(const char *reason);
 void stages_tell_time(struct stages *stages, struct work *work);
 
 /* stages_lease.c */

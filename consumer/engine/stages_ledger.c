@@ -127,7 +127,7 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
     }
     span word = stages_word_of(reply);
     if (span_is(word, "settled")) {
-        stages_count_item(stages, "settled_before");
+        stages_count_item("settled_before");
         stages_finish(stages, work);
     } else if (span_is(word, "busy")) {
         somebody_else(stages, work, redis_element(reply, 1)->text);
@@ -222,7 +222,7 @@ static void write_record(struct stages *stages, struct work *work, span record,
 
 static void settled_elsewhere(struct stages *stages, struct work *work)
 {
-    stages_count_item(stages, "settled_before");
+    stages_count_item("settled_before");
     if (work->holding) {
         stages_unslot(stages, work);
     }
@@ -300,7 +300,7 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
     } else {
         LOG(LOG_INFO, "item_settled", L_SPAN("effect", work->item.effect_id),
             L_TEXT("outcome", work->step.reason), L_INT("attempts", work->attempts));
-        stages_count_item(stages, work->step.kind == STEP_DEAD ? "dead_letter" : work->step.reason);
+        stages_count_item(work->step.kind == STEP_DEAD ? "dead_letter" : work->step.reason);
         stages_finish(stages, work);
     }
 }
