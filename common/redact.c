@@ -194,7 +194,11 @@ static bool find_address(const struct finder *finder, span text, size_t from, st
  * ends them, so the search never goes back in the text. */
 static void prepare(struct finder *finder, span known)
 {
-    finder->known = span_of(known.at, span_cut_utf8(known, KNOWN_BYTES_MAX));
+    size_t len = span_cut_utf8(known, KNOWN_BYTES_MAX);
+    if (len < KNOWN_BYTES_MIN) { /* no characters at all: it is cut like bytes */
+        len = known.len < KNOWN_BYTES_MAX ? known.len : KNOWN_BYTES_MAX;
+    }
+    finder->known = span_of(known.at, len);
     finder->fall_back[0] = 0;
     size_t same = 0;
     for (size_t i = 1; i < finder->known.len; i++) {

@@ -14,7 +14,7 @@
 #   e2e        the programs as they are, against the sandbox
 #   sim        long histories with faults, in moved time
 #   fuzz       the fuzzers' corpora replayed, then each fuzzer for HEARBACK_FUZZ_SECONDS (default: 10,
-#              60 when the layer is named)
+#              60 and from a random seed when the layer is named)
 #   bench      throughput and latency of the release build: one line of JSON each
 #   tidy       clang-tidy; not part of the whole run
 #
@@ -260,7 +260,8 @@ run_fuzzer() {
     fi
     mkdir -p "$grown" "$found"
     UBSAN_OPTIONS=print_stacktrace=1 quietly "$tmp/log" $((seconds + 120)) \
-        "build/fuzz/fuzz/fuzz_$name" -verbosity=0 -max_total_time="$seconds" -timeout=10 \
+        "build/fuzz/fuzz/fuzz_$name" -verbosity=0 -seed="$fuzz_seed" -max_total_time="$seconds" \
+        -timeout=10 \
         -artifact_prefix="$found/$name-" "$grown" "${seeds[@]}" || status=$?
     if [[ $name == negative ]]; then
         if [[ $status != 0 ]] && compgen -G "$found/negative-crash-*" >/dev/null; then
@@ -278,7 +279,9 @@ run_fuzzer() {
 
 layer_fuzz() {
     local name seconds=${HEARBACK_FUZZ_SECONDS:-10}
+    fuzz_seed=1 # the whole run says the same of the same tree; new ground is for the layer by name
     if ((${#chosen[@]} == 1)); then
+        fuzz_seed=0
         seconds=${HEARBACK_FUZZ_SECONDS:-60}
     fi
     build dev && run_ctest dev fuzz

@@ -200,8 +200,11 @@ bool ticket_freeze(struct item *item, const struct redis_reply *weighed, size_t 
 
 span ticket_fold(const struct item *item)
 {
+    SCOPED(json_free) struct json_object *told = NULL;
     span fold = item_memo_text(item, "fold");
-    return fold.len == 0 ? span_text("[]") : fold;
+    /* It goes into a body as it stands, and the memo has been where others could write. */
+    bool array = !failed(json_parse(fold, &told)) && json_object_is_type(told, json_type_array);
+    return array ? fold : span_text("[]");
 }
 
 /* ---- the ticket -------------------------------------------------------------------------- */

@@ -188,6 +188,22 @@ static void very_long_name(void **state)
     arena_close(&arena);
 }
 
+/* Bytes that are no characters were cut to nothing, and nothing was found everywhere. */
+static void an_address_without_characters(void **state)
+{
+    (void)state;
+    struct arena arena;
+    uint8_t *text = mem_must_alloc(300); /* of its own, so that a sanitizer sees its end */
+    arena_init(&arena, 1 << 20);
+    memset(text, 0x9A, 300);
+    struct redact_person person = {.email = span_of(text, 300)};
+    span got = redact(&arena, span_of(text, 300), &person);
+    assert_int_equal(got.len, 8 + 300 - 256);
+    assert_true(span_starts(got, "[e-mail]"));
+    mem_free(text);
+    arena_close(&arena);
+}
+
 static void empty_and_full(void **state)
 {
     (void)state;
@@ -246,10 +262,15 @@ static void linear_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),           cmocka_unit_test(addresses_among_other_scripts),
-        cmocka_unit_test(left_alone),          cmocka_unit_test(the_respondent),
-        cmocka_unit_test(short_and_repeating), cmocka_unit_test(very_long_name),
-        cmocka_unit_test(empty_and_full),      cmocka_unit_test(linear_time),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(addresses_among_other_scripts),
+        cmocka_unit_test(left_alone),
+        cmocka_unit_test(the_respondent),
+        cmocka_unit_test(short_and_repeating),
+        cmocka_unit_test(very_long_name),
+        cmocka_unit_test(an_address_without_characters),
+        cmocka_unit_test(empty_and_full),
+        cmocka_unit_test(linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
