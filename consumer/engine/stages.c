@@ -402,7 +402,7 @@ void stages_sweep(struct stages *stages)
         if (work->waiting) {
             stages_leave_queue(stages, work);
         }
-        if (work->phase == PHASE_CLAIM || between_steps(work)) {
+        if (between_steps(work)) {
             stages_enqueue(stages, work);
         }
     }

@@ -4,7 +4,7 @@
  * every type, secrets, addresses. What is wrong with a file is in
  * test_config_faults.c and test_config_check.c.
  */
-#include "common/config.h"
+#include "tests/unit/common/config_kit.h"
 
 #include "common/config_reader.h"
 #include "common/own.h"
@@ -17,36 +17,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define EVERY (CONFIG_FOR_INGEST | CONFIG_FOR_WORKER | CONFIG_FOR_CONSOLE)
-
-static const char minimal[] = "kafka: {bootstrap: 'k:9092'}\n"
-                              "redis: {address: 'r:6379'}\n"
-                              "sources: {koji: {kind: koji}}\n"
-                              "jira: {url: https://example.atlassian.net, user: a, project: RES}\n";
-
-static void parse(struct config *config, const char *yaml, unsigned needed_for)
-{
-    struct buf faults;
-    buf_init(&faults, 1 << 16);
-    struct err err = config_parse(config, span_text(yaml), "t.yaml", needed_for, &faults);
-    if (failed(err)) {
-        print_error("%s", buf_text(&faults));
-    }
-    assert_false(failed(err));
-    assert_int_equal(faults.len, 0);
-    buf_close(&faults);
-}
-
-static int with_secrets(void **state)
-{
-    (void)state;
-    (void)setenv("HEARBACK_JIRA_TOKEN", "jira-token", 1);
-    (void)setenv("HEARBACK_SOURCE_KOJI_SECRET", "koji-secret", 1);
-    (void)setenv("HEARBACK_REDIS_PASSWORD", "redis-password", 1);
-    (void)unsetenv("HEARBACK_SOURCE_KOJI_OLD_SECRET");
-    return 0;
-}
 
 /* ---- the tables --------------------------------------------------------------------------- */
 
