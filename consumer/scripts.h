@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The Lua scripts of consumer/scripts/, compiled in. Each touches keys of one
- * hash tag, reads no clock, and bears being run twice. It returns a list:
+ * hash tag, reads no clock, and bears being run twice. Its last argument is
+ * SCRIPT_LIVE, or SCRIPT_DRY to learn what a live run would return and change
+ * nothing (prelude.lua, which heads each). It returns a list:
  *   word, text, journal, extras…
  * where the journal is a flat list of quads (kind, key, field, value) that the
  * ledger appends to the changelog before the result counts; kind S is a string
- * key, H a field of a hash.
+ * key, H a field of a hash. A dry run's journal is empty.
  */
 #ifndef HEARBACK_CONSUMER_SCRIPTS_H
 #define HEARBACK_CONSUMER_SCRIPTS_H
 
 #include "consumer/worker.h"
+
+#define SCRIPT_LIVE "live"
+#define SCRIPT_DRY  "dry"
 
 extern struct script script_claim;
 extern struct script script_record;

@@ -216,6 +216,7 @@ static void send_line(struct op *op, const struct ledger_line *line)
 static void send_journal(struct op *op)
 {
     const struct redis_reply *journal = redis_element(&op->reply, 2);
+    CHECK(!op->request.dry || journal->count == 0);
     op->step = OP_AFTER;
     op->sending = true;
     for (size_t i = 0; i + 3 < journal->count; i += 4) {
@@ -235,7 +236,7 @@ static void send_before(struct op *op)
 {
     op->step = OP_BEFORE;
     op->sending = true;
-    for (size_t i = 0; i < op->request.before_count; i++) {
+    for (size_t i = 0; i < op->request.before_count && !op->request.dry; i++) {
         send_line(op, &op->request.before[i]);
     }
     op->sending = false;
@@ -281,13 +282,14 @@ static void run_script(struct op *op)
     args[count++] = span_text("EVALSHA");
     args[count++] = span_text(r->script->sha);
     args[count++] = span_text(key_count);
-    CHECK(r->key_count + r->arg_count + count <= REDIS_ARGS_MAX);
+    CHECK(r->key_count + r->arg_count + count < REDIS_ARGS_MAX);
     for (size_t i = 0; i < r->key_count; i++) {
         args[count++] = r->keys[i];
     }
     for (size_t i = 0; i < r->arg_count; i++) {
         args[count++] = r->args[i];
     }
+    args[count++] = span_text(r->dry ? SCRIPT_DRY : SCRIPT_LIVE);
     op->step = OP_SCRIPT;
     failpoint("script_sending");
     ledger->confirm_owed = true;

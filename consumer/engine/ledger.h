@@ -39,6 +39,9 @@ struct ledger_request {
     size_t arg_count;
     struct ledger_line before[LEDGER_LINES_MAX]; /* durable before the script runs */
     size_t before_count;
+    /* Changes nothing, neither Redis nor the changelog (not even the lines before); the words are
+     * those that a live run would return. */
+    bool dry;
     /* `reply` is the script's list and lives until the callback returns; NULL unless LEDGER_OK. */
     void (*done)(void *self, enum ledger_result result, const struct redis_reply *reply);
     void *self;

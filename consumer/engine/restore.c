@@ -132,8 +132,12 @@ static void unlock(struct restore *restore)
         return;
     }
     restore->locked = false;
-    span args[] = {span_text("EVALSHA"), span_text(script_restore_unlock.sha), span_text("1"),
-                   span_text(RESTORE_LOCK_KEY), span_text(restore->token)};
+    span args[] = {span_text("EVALSHA"),
+                   span_text(script_restore_unlock.sha),
+                   span_text("1"),
+                   span_text(RESTORE_LOCK_KEY),
+                   span_text(restore->token),
+                   span_text(SCRIPT_LIVE)};
     redis_send(restore->parts.redis, args, COUNT_OF(args), NULL, NULL);
 }
 
@@ -266,6 +270,7 @@ static void send_batch(struct restore *restore)
         return;
     }
     restore->batches_out++;
+    restore->args[restore->arg_count++] = span_text(SCRIPT_LIVE);
     ask(restore, restore->args, restore->arg_count, on_batch);
     restore->arg_count = 0;
     arena_close(&restore->batch);
@@ -304,7 +309,7 @@ static void add_line(struct restore *restore, const struct ledger_line *line)
     if (restore->records % RESTORE_SAY_EVERY == 0) {
         LOG(LOG_INFO, "restore_progress", L_INT("records", restore->records));
     }
-    if (restore->arg_count + 4 > REDIS_ARGS_MAX) {
+    if (restore->arg_count + 4 >= REDIS_ARGS_MAX) {
         send_batch(restore);
     }
 }
@@ -349,7 +354,8 @@ static void open_view(struct restore *restore)
                    span_text(RESTORE_LOCK_KEY),
                    span_text(LEDGER_EPOCH_KEY),
                    span_text(restore->token),
-                   buf_span(&epoch)};
+                   buf_span(&epoch),
+                   span_text(SCRIPT_LIVE)};
     restore->state = RESTORE_OPENING;
     restore->locked = false; /* restore_done lets it go */
     ask(restore, args, COUNT_OF(args), on_done);

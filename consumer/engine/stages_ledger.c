@@ -145,7 +145,7 @@ void stages_claim(struct stages *stages, struct work *work)
                 now - work->holder_since_ms >= stages->parts.config->worker.lease_ms;
     char ttl[24];
     span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""),
-                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl)))};
+                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl))), span_text("")};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = keys.spans,
                                      .key_count = 2,
@@ -201,9 +201,12 @@ static void write_record(struct stages *stages, struct work *work, span record,
     SCOPED(item_keys_close) struct item_keys keys;
     item_keys_make(stages, work, &keys);
     char ttl[24];
-    span args[] = {span_text(stages->parts.owner), record, span_text(writing.mode),
+    span args[] = {span_text(stages->parts.owner),
+                   record,
+                   span_text(writing.mode),
                    span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
-                   span_text(writing.release ? "release" : "")};
+                   span_text(writing.release ? "release" : ""),
+                   span_text("")};
     struct ledger_request request = {.script = &script_record,
                                      .keys = keys.spans,
                                      .key_count = 2,

@@ -7,15 +7,15 @@
 -- A release keeps the key, without an owner: whoever comes next then knows that
 -- no call was under way (a key that is absent says nothing).
 if redis.call('HGET', KEYS[1], 'o') ~= ARGV[1] then
-    return {'lost', '', {}}
+    return answer('lost', '', {})
 end
 if ARGV[2] == 'renew' then
-    redis.call('HINCRBY', KEYS[1], 'n', 1)
+    write('HINCRBY', KEYS[1], 'n', 1)
 else
     local waiting = redis.call('HGET', KEYS[1], 'w')
     local reserved = (waiting and waiting ~= ARGV[1]) and waiting or ''
-    redis.call('HSET', KEYS[1], 'o', '', 'r', reserved, 'rn', 0)
-    redis.call('HDEL', KEYS[1], 'w')
+    write('HSET', KEYS[1], 'o', '', 'r', reserved, 'rn', 0)
+    write('HDEL', KEYS[1], 'w')
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return {'ok', '', {}}
+write('PEXPIRE', KEYS[1], ARGV[3])
+return answer('ok', '', {})

@@ -6,6 +6,8 @@
 --         "late": also without it, when the record is still this owner's: an answer that
 --                 arrives after the lease went must not be lost
 --       4 time to live of the lease's key in ms   5 "release" to let the lease go with it, or ""
+--       6 "dead" when the effect was claimed to be tried again after it ended dead, or "": whoever
+--         has the lease may then replace that end. A done one is never replaced.
 -- Returns {word, record, journal}
 --   ok       written; the journal is the record
 --   settled  it was done or dead before: that record stands
@@ -18,29 +20,30 @@ local function release()
     end
     local waiting = redis.call('HGET', KEYS[1], 'w')
     if waiting and waiting ~= ARGV[1] then
-        redis.call('HSET', KEYS[1], 'o', '', 'r', waiting, 'rn', 0)
-        redis.call('HDEL', KEYS[1], 'w')
+        write('HSET', KEYS[1], 'o', '', 'r', waiting, 'rn', 0)
+        write('HDEL', KEYS[1], 'w')
     else
-        redis.call('DEL', KEYS[1])
+        write('DEL', KEYS[1])
     end
 end
 if before then
     local state = string.sub(before, 1, 10)
-    if state == '{"s":"done' or state == '{"s":"dead' then
+    local again = ARGV[6] == 'dead' and holder == ARGV[1]
+    if state == '{"s":"done' or (state == '{"s":"dead' and not again) then
         release()
-        return {'settled', before, {}}
+        return answer('settled', before, {})
     end
 end
 if holder ~= ARGV[1] then
     local mine = before and cjson.decode(before).o == ARGV[1]
     if ARGV[3] ~= 'late' or (before and not mine) then
-        return {'lost', before or '', {}}
+        return answer('lost', before or '', {})
     end
 end
-redis.call('SET', KEYS[2], ARGV[2])
+write('SET', KEYS[2], ARGV[2])
 if holder == ARGV[1] then
-    redis.call('HINCRBY', KEYS[1], 'n', 1)
-    redis.call('PEXPIRE', KEYS[1], ARGV[4])
+    write('HINCRBY', KEYS[1], 'n', 1)
+    write('PEXPIRE', KEYS[1], ARGV[4])
 end
 release()
-return {'ok', ARGV[2], {'S', KEYS[2], '', ARGV[2]}}
+return answer('ok', ARGV[2], {'S', KEYS[2], '', ARGV[2]})

@@ -9,19 +9,19 @@
 -- is closed, and the lock is checked with every batch, so that a restorer which
 -- was stopped for a while cannot write old values over new ones.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-    return {'lost', '', {}}
+    return answer('lost', '', {})
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+write('PEXPIRE', KEYS[1], ARGV[2])
 for i = 3, #ARGV, 4 do
     local kind, key, field, value = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
     if kind == 'S' then
-        redis.call('SET', key, value)
+        write('SET', key, value)
     elseif kind == 'H' then
-        redis.call('HSET', key, field, value)
+        write('HSET', key, field, value)
     elseif kind == 's' then
-        redis.call('DEL', key)
+        write('DEL', key)
     elseif kind == 'h' then
-        redis.call('HDEL', key, field)
+        write('HDEL', key, field)
     end
 end
-return {'ok', '', {}}
+return answer('ok', '', {})

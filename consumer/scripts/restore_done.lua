@@ -4,8 +4,8 @@
 -- ARGV  1 who restored   2 the epoch (JSON)
 -- Returns {"ok" | "lost", "", journal}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-    return {'lost', '', {}}
+    return answer('lost', '', {})
 end
-redis.call('SET', KEYS[2], ARGV[2])
-redis.call('DEL', KEYS[1])
-return {'ok', '', {}}
+write('SET', KEYS[2], ARGV[2])
+write('DEL', KEYS[1])
+return answer('ok', '', {})

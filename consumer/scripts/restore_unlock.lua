@@ -4,7 +4,7 @@
 -- ARGV  1 who restored
 -- Returns {"ok" | "lost", "", journal}
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-    return {'lost', '', {}}
+    return answer('lost', '', {})
 end
-redis.call('DEL', KEYS[1])
-return {'ok', '', {}}
+write('DEL', KEYS[1])
+return answer('ok', '', {})

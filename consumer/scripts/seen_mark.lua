@@ -20,7 +20,7 @@ if #head == 24 then
     if foreign then
         -- The offset has another time than it had, or is older by place and newer by time than
         -- all that was marked: the bits are another topic's.
-        redis.call('DEL', KEYS[1])
+        write('DEL', KEYS[1])
     elseif was_low <= tonumber(low) then
         low, low_at = was_low, was_at
     end
@@ -28,8 +28,8 @@ if #head == 24 then
         newest = was_newest
     end
 end
-redis.call('SETRANGE', KEYS[1], 0, pack(low) .. pack(low_at) .. pack(newest))
+write('SETRANGE', KEYS[1], 0, pack(low) .. pack(low_at) .. pack(newest))
 for i = 4, #ARGV do
-    redis.call('SETBIT', KEYS[1], 24 * 8 + tonumber(ARGV[i]), 1)
+    write('SETBIT', KEYS[1], 24 * 8 + tonumber(ARGV[i]), 1)
 end
-return {'ok', '', {}}
+return answer('ok', '', {})

@@ -12,6 +12,6 @@ theme.issue_id = ARGV[2]
 theme.adopted = ARGV[4] == 'adopted' or nil
 theme.before = nil
 local text = cjson.encode(theme)
-redis.call('SET', KEYS[1], text)
-redis.call('SET', KEYS[2], ARGV[3])
-return {'ok', text, {'S', KEYS[1], '', text, 'S', KEYS[2], '', ARGV[3]}}
+write('SET', KEYS[1], text)
+write('SET', KEYS[2], ARGV[3])
+return answer('ok', text, {'S', KEYS[1], '', text, 'S', KEYS[2], '', ARGV[3]})

@@ -25,12 +25,12 @@ end
 local function keep_theme(status)
     theme.status = status
     local text = cjson.encode(theme)
-    redis.call('SET', KEYS[1], text)
+    write('SET', KEYS[1], text)
     keep('S', KEYS[1], '', text)
     return text
 end
 local function keep_evidence(key)
-    redis.call('HSET', key, ARGV[1], ARGV[5])
+    write('HSET', key, ARGV[1], ARGV[5])
     keep('H', key, ARGV[1], ARGV[5])
 end
 
@@ -45,29 +45,39 @@ if theme.status == 'filed' then
         end
     end
     keep_evidence(KEYS[2])
-    return {'filed', cjson.encode(theme), journal, word}
+    return answer('filed', cjson.encode(theme), journal, word)
 end
 if ARGV[3] == 'win' then
     keep_evidence(KEYS[4])
     if theme.status == 'new' then
-        return {'win', keep_theme('win'), journal}
+        return answer('win', keep_theme('win'), journal)
     end
-    return {'win', cjson.encode(theme), journal}
+    return answer('win', cjson.encode(theme), journal)
 end
+local new = redis.call('HEXISTS', KEYS[2], ARGV[1]) == 0
+local count = redis.call('HLEN', KEYS[2]) + (new and 1 or 0)
 keep_evidence(KEYS[2])
-local count = redis.call('HLEN', KEYS[2])
 -- A theme that somebody began to file is filed by whoever comes next, whatever the rules say of
 -- this interview: were it only watched, a description frozen before would never tell it.
 local wanted = ARGV[3] == 'file' or (ARGV[3] == 'count' and count >= tonumber(ARGV[4]))
-if wanted or theme.status == 'filing' then
-    if theme.status == 'filing' and theme.owner ~= ARGV[2] then
-        theme.before = theme.owner
-    end
-    theme.owner = ARGV[2]
-    local result = {'file', keep_theme('filing'), journal}
-    for _, value in ipairs(redis.call('HGETALL', KEYS[2])) do
-        table.insert(result, value)
-    end
-    return result
+if not wanted and theme.status ~= 'filing' then
+    return answer('watch', keep_theme('watching'), journal, tostring(count))
 end
-return {'watch', keep_theme('watching'), journal, tostring(count)}
+if theme.status == 'filing' and theme.owner ~= ARGV[2] then
+    theme.before = theme.owner
+end
+theme.owner = ARGV[2]
+local result = answer('file', keep_theme('filing'), journal)
+local evidence = redis.call('HGETALL', KEYS[2])
+local there = false
+for i = 1, #evidence, 2 do -- a dry run finds this one not kept, or as it was known then
+    local this = evidence[i] == ARGV[1]
+    there = there or this
+    table.insert(result, evidence[i])
+    table.insert(result, this and ARGV[5] or evidence[i + 1])
+end
+if not there then
+    table.insert(result, ARGV[1])
+    table.insert(result, ARGV[5])
+end
+return result

@@ -66,8 +66,9 @@ static void on_told(void *self, enum ledger_result result, const struct redis_re
 static void intend(struct bench *bench, struct told *told)
 {
     span keys[] = {span_text("l"), span_text("e")};
-    span args[] = {span_text("me"), span_text("{\"s\":\"intended\"}"), span_text("held"),
-                   span_text("60000"), span_text("")};
+    span args[] = {span_text("me"),   span_text("{\"s\":\"intended\"}"),
+                   span_text("held"), span_text("60000"),
+                   span_text(""),     span_text("")};
     struct ledger_request request = {.script = &script_record,
                                      .keys = keys,
                                      .key_count = COUNT_OF(keys),
@@ -81,10 +82,44 @@ static void intend(struct bench *bench, struct told *told)
     ledger_run(bench->rig.ledger, &request);
 }
 
+/* A dry run of both scripts tells what would come, and leaves neither line nor key. */
+static void test_dry_run(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    span keys[] = {span_text("l"), span_text("e")};
+    span claims[] = {span_text("me"), span_text(""), span_text("60000"), span_text("")};
+    span writes[] = {span_text("me"),   span_text("{\"s\":\"done\"}"),
+                     span_text("late"), span_text("60000"),
+                     span_text(""),     span_text("")};
+    struct told told[2] = {0};
+    struct ledger_request dry = {.script = &script_claim,
+                                 .keys = keys,
+                                 .key_count = COUNT_OF(keys),
+                                 .args = claims,
+                                 .arg_count = COUNT_OF(claims),
+                                 .before = {{.kind = 'S', .key = keys[1], .value = writes[1]}},
+                                 .before_count = 1,
+                                 .dry = true,
+                                 .done = on_told,
+                                 .self = &told[0]};
+    ledger_run(rig->ledger, &dry);
+    dry.script = &script_record;
+    dry.args = writes;
+    dry.arg_count = COUNT_OF(writes);
+    dry.self = &told[1];
+    ledger_run(rig->ledger, &dry);
+    rig_settle(rig);
+    assert_string_equal(told[0].word, "fresh");
+    assert_string_equal(told[1].word, "ok");
+    assert_int_equal(rig->outbox.sent, 0);
+    assert_string_equal(redis_say(bench->plain, "EXISTS", "l", "e", NULL), "0");
+}
+
 static void claim(struct bench *bench, struct told *told)
 {
     span keys[] = {span_text("l"), span_text("e")};
-    span args[] = {span_text("me"), span_text(""), span_text("60000")};
+    span args[] = {span_text("me"), span_text(""), span_text("60000"), span_text("")};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = keys,
                                      .key_count = COUNT_OF(keys),
@@ -368,6 +403,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_keys),
         ON_A_BENCH(test_journal_before_script_journal_after),
+        ON_A_BENCH(test_dry_run),
         ON_A_BENCH(test_refused_by_the_broker),
         ON_A_BENCH(test_epoch_removed),
         ON_A_BENCH(test_another_epoch),

@@ -136,6 +136,21 @@ static void test_theme_keep(void **state)
     ROWS(state, rows);
 }
 
+/* Over the bounds of a listpack a hash has another order. */
+static void test_theme_with_much_evidence(void **state)
+{
+#define LONG(interview)                                                                            \
+    "{\"i\":\"" interview "\",\"q\":\"01234567890123456789012345678901234567890123456789012345\"}"
+    static const struct row rows[] = {
+        {"much", {"HSET", "@evidence", "i1", LONG("a"), "i2", LONG("b"), "i3", LONG("c")}, "3"},
+        {"another kind of hash", {"OBJECT", "ENCODING", "@evidence"}, "hashtable"},
+        {"new", WEIGH("i4", "count", "4"), "[file,{*},[*],*,*,*,*,*,*,*,*]"},
+        {"known, and heard anew", WEIGH("i2", "count", "4"), "[file,{*},[*],*{\"i\":\"i2\"}*]"},
+        {"four", {"HLEN", "@evidence"}, "4"},
+    };
+    ROWS(state, rows);
+}
+
 static void test_restore(void **state)
 {
     static const struct row rows[] = {
@@ -201,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_theme_with_wins),
         cmocka_unit_test(test_theme_filed),
         cmocka_unit_test(test_theme_keep),
+        cmocka_unit_test(test_theme_with_much_evidence),
         cmocka_unit_test(test_restore),
     };
     return cmocka_run_group_tests(tests, rows_open, rows_close);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The scripts compiled in are those of the folder, byte by byte, and go by the
- * name that Redis gives them: SHA-1, computed here by hand.
+ * The scripts compiled in are those of the folder, byte by byte, each behind the
+ * prelude, and go by the name that Redis gives them: SHA-1, computed here by hand.
+ * None writes but through the prelude, which knows of dry runs.
  */
 #include "consumer/scripts.h"
 
@@ -13,6 +14,7 @@
 
 #define FOLDER   HEARBACK_SOURCE_DIR "/consumer/scripts"
 #define FILE_MAX 65536
+#define PRELUDE  "prelude.lua"
 
 /* ---- SHA-1, as RFC 3174 writes it --------------------------------------------------------- */
 
@@ -135,16 +137,30 @@ static void each_is_named_by_its_digest(void **state)
     }
 }
 
+static size_t read_script(const char *name, char *out, size_t room)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof(path), FOLDER "/%s", name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t len = fread(out, 1, room, file);
+    (void)fclose(file);
+    assert_true(len > 0 && len < room);
+    return len;
+}
+
 static void each_file_is_compiled_in(void **state)
 {
     (void)state;
     static char text[FILE_MAX];
     size_t files = 0;
+    size_t head = read_script(PRELUDE, text, sizeof(text));
     DIR *folder = opendir(FOLDER);
     assert_non_null(folder);
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         span name = span_text(entry->d_name);
-        if (name.len < 5 || !span_is(span_of(name.at + name.len - 4, 4), ".lua")) {
+        if (name.len < 5 || !span_is(span_of(name.at + name.len - 4, 4), ".lua") ||
+            span_is(name, PRELUDE)) {
             continue;
         }
         const struct script *script = find(span_of(name.at, name.len - 4));
@@ -152,13 +168,7 @@ static void each_file_is_compiled_in(void **state)
             fail_msg("%s is not in scripts_all", entry->d_name);
             break; /* not reached */
         }
-        char path[1024];
-        (void)snprintf(path, sizeof(path), FOLDER "/%s", entry->d_name);
-        FILE *file = fopen(path, "r");
-        assert_non_null(file);
-        size_t len = fread(text, 1, sizeof(text), file);
-        (void)fclose(file);
-        assert_true(len > 0 && len < sizeof(text));
+        size_t len = head + read_script(entry->d_name, text + head, sizeof(text) - head);
         if (!span_equal(span_of(text, len), span_text(script->text))) {
             fail_msg("%s is compiled in otherwise", entry->d_name);
         }
@@ -183,6 +193,33 @@ static void none_reads_a_clock_or_draws(void **state)
     }
 }
 
+/* A command of Redis that is called by its name is one that reads; all others go through the
+ * prelude's write, which is the one place that calls what it is given. */
+static void none_writes_but_through_the_prelude(void **state)
+{
+    (void)state;
+    static const char *const reads[] = {"'GET'",     "'HGET'", "'HMGET'",    "'HGETALL'",
+                                        "'HEXISTS'", "'HLEN'", "'GETRANGE'", "..."};
+    for (struct script *const *at = scripts_all; *at != NULL; at++) {
+        static const char call[] = "redis.call(";
+        size_t given = 0;
+        assert_null(strstr((*at)->text, "pcall"));
+        for (const char *found = strstr((*at)->text, call); found != NULL;
+             found = strstr(found, call)) {
+            bool harmless = false;
+            found += sizeof(call) - 1;
+            for (size_t i = 0; i < COUNT_OF(reads); i++) {
+                harmless = harmless || strncmp(found, reads[i], strlen(reads[i])) == 0;
+            }
+            given += strncmp(found, "...", 3) == 0;
+            if (!harmless) {
+                fail_msg("%s calls %.20s", (*at)->name, found);
+            }
+        }
+        assert_int_equal(given, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +227,7 @@ int main(void)
         cmocka_unit_test(each_is_named_by_its_digest),
         cmocka_unit_test(each_file_is_compiled_in),
         cmocka_unit_test(none_reads_a_clock_or_draws),
+        cmocka_unit_test(none_writes_but_through_the_prelude),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
