@@ -26,6 +26,10 @@ extern struct script script_restore_done;
 extern struct script script_restore_unlock;
 extern struct script script_theme_weigh;
 extern struct script script_theme_keep;
+extern struct script script_theme_return;
+extern struct script script_later_put;
+extern struct script script_later_due;
+extern struct script script_later_drop;
 
 /* All of them, NULL last. */
 extern struct script *const scripts_all[];

@@ -34,6 +34,8 @@ struct job {
     void *state;
     size_t made;         /* items made so far: the cursor */
     const char *nothing; /* why there are no items at all: counted under this reason */
+    bool again_dead;     /* items that ended as dead letters are tried again */
+    bool redo;           /* what is done is written again, where that harms nobody: see stage */
 };
 
 /* One effect on the world. Spans live in the item's arena. */
@@ -72,6 +74,7 @@ enum step_kind {
     STEP_DONE,    /* the effect is there: settle */
     STEP_SKIP,    /* nothing to do, for .reason: settle without a trace in the ledger */
     STEP_AGAIN,   /* ask again in .wait_ms; not a failure */
+    STEP_LATER,   /* go on with .stage at .due_ms, hours or days from now: kept in the ledger */
     STEP_DEAD,    /* will never work: dead letter with .reason */
     STEP_UNCLEAR, /* the answer cannot be read: doubt for an effect, again for a question */
     STEP_FAULT,   /* the destination or its settings are at fault: breaker and alarm */
@@ -81,6 +84,7 @@ struct step {
     enum step_kind kind;
     int stage;
     int64_t wait_ms;
+    int64_t due_ms;     /* wall */
     const char *reason; /* static, lower_case_words: a metric label and a dead letter header */
     const char *alarm;  /* static; said in the log once when set */
 };
@@ -100,6 +104,10 @@ static inline struct step step_skip(const char *reason)
 static inline struct step step_again(int64_t wait_ms, const char *reason)
 {
     return (struct step){.kind = STEP_AGAIN, .wait_ms = wait_ms, .reason = reason};
+}
+static inline struct step step_later(int stage, int64_t due_ms, const char *reason)
+{
+    return (struct step){.kind = STEP_LATER, .stage = stage, .due_ms = due_ms, .reason = reason};
 }
 static inline struct step step_dead(const char *reason)
 {
@@ -189,6 +197,10 @@ struct stage { /* one question to one peer */
     MUST_USE struct err (*ask)(struct item *item, struct call *call);
     struct step (*answered)(struct item *item, const struct reply *reply);
     int doubt; /* the stage that finds out whether this effect happened, or STAGE_* */
+    /* An effect that may be written any number of times, as what it writes is all there is to see
+     * of it (an attribute, a field): only such effects are repeated by a redo, which passes over
+     * the others to the next row. */
+    bool repeatable;
 };
 
 struct worker {
@@ -202,6 +214,9 @@ struct worker {
     MUST_USE struct err (*itemise)(struct job *job, struct item *next, bool *made);
     /* The item's own part of the record, for its dead letter; nothing of a person. */
     void (*fragment)(const struct item *item, struct buf *out);
+    /* A script that takes back what an item began and will never end, before its dead letter is
+     * written; NULL: there is nothing to take back. */
+    MUST_USE struct err (*bury)(struct item *item, struct call *call);
     /* What decides the outcome besides the record: part of the seen bits' names. */
     uint64_t (*digest)(const struct config *config);
 };

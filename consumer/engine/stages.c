@@ -92,7 +92,20 @@ static bool wanted(const struct stages *stages, const struct work *work)
 /* Phases in which an item stands between two steps and may be given back. */
 static bool between_steps(const struct work *work)
 {
-    return work->phase != PHASE_RECORD && work->phase != PHASE_LETTER && work->phase != PHASE_SEND;
+    switch (work->phase) {
+    case PHASE_CLAIM:
+    case PHASE_ASK:
+    case PHASE_SLOT:
+    case PHASE_INTEND:
+    case PHASE_LATER:
+        return true;
+    case PHASE_SEND:
+    case PHASE_RECORD:
+    case PHASE_BURY:
+    case PHASE_LETTER:
+        return false;
+    }
+    return false;
 }
 
 void stages_sleep(struct stages *stages, struct work *work, int64_t wait_ms)
@@ -125,6 +138,9 @@ void stages_finish(struct stages *stages, struct work *work)
     timers_cancel(stages->parts.timers, &work->timer);
     timers_cancel(stages->parts.timers, &work->renew);
     struct work *next = NULL;
+    if (!work->given_back && work->step.kind != STEP_LATER) {
+        stages_drop_later(stages, work);
+    }
     if (work->key != NULL) {
         next = order_leave(stages->parts.order, work);
     }
@@ -147,6 +163,7 @@ static void give_back(struct stages *stages, struct work *work)
     }
     stages_release(stages, work);
     work->load->spoiled = true;
+    work->given_back = true;
     stages_finish(stages, work);
 }
 
@@ -160,6 +177,7 @@ void stages_restart(struct stages *stages, struct work *work)
     timers_cancel(stages->parts.timers, &work->renew);
     work->item.stage = 0;
     work->item.in_doubt = false;
+    work->redo = false;
     json_object_put(work->item.memo);
     work->item.memo = json_object_new_object();
     CHECK(work->item.memo != NULL);
@@ -194,7 +212,7 @@ void stages_retry(struct stages *stages, struct work *work, const char *reason, 
     LOG(LOG_INFO, "item_retry", L_SPAN("effect", work->item.effect_id),
         L_TEXT("stage", stage->name), L_TEXT("found", reason), L_TEXT("detail", work->detail),
         L_INT("failures", work->failures), L_INT("wait_ms", wait));
-    if (stage_is_effect(stage) && work->attempts > 0) {
+    if (stage_is_effect(stage) && work->attempts > 0 && !work->redo) {
         /* It was refused for good and all: the ledger should not call it intended meanwhile, or
          * whoever takes over would have to doubt what never happened. */
         work->step = (struct step){.kind = STEP_NEXT, .stage = work->item.stage, .wait_ms = wait};
@@ -231,13 +249,17 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
         LOG(LOG_ERROR, "alarm", L_SPAN("effect", work->item.effect_id),
             L_TEXT("stage", stage->name), L_TEXT("found", step.alarm));
     }
+    if ((stages->parts.dry && stages_dry_ends(stages, work, &step)) ||
+        (work->redo && stages_redo_ends(stages, work, &step))) {
+        return;
+    }
     switch (step.kind) {
     case STEP_NEXT:
         CHECK(step.stage >= 0 && (size_t)step.stage < stages->parts.worker->stage_count);
         work->failures = 0;
         work->item.stage = step.stage;
         work->item.in_doubt = false;
-        work->phase = stage_is_effect(stage) ? PHASE_RECORD : PHASE_ASK;
+        work->phase = stage_is_effect(stage) && !work->redo ? PHASE_RECORD : PHASE_ASK;
         break;
     case STEP_DONE:
         work->phase = PHASE_RECORD;
@@ -247,15 +269,25 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
         stages_release(stages, work);
         stages_finish(stages, work);
         return;
+    case STEP_LATER:
+        CHECK(step.stage >= 0 && (size_t)step.stage < stages->parts.worker->stage_count);
+        work->item.stage = step.stage;
+        work->phase = PHASE_LATER;
+        break;
     case STEP_AGAIN:
+        if (step.wait_ms >= STAGES_LATER_FROM_MS) {
+            int64_t due = clock_wall_ms(stages->parts.clock) + step.wait_ms;
+            stages_apply(stages, work, step_later(work->item.stage, due, step.reason));
+            return;
+        }
         work->phase = PHASE_ASK;
         stages_sleep(stages, work, step.wait_ms < 1 ? 1 : step.wait_ms);
         return;
     case STEP_DEAD:
-        work->phase = PHASE_LETTER;
+        work->phase = PHASE_BURY;
         break;
     case STEP_UNCLEAR:
-        if (stage_is_effect(stage)) {
+        if (stage_is_effect(stage) && !work->redo) {
             stages_doubt(stages, work, step.reason);
         } else {
             stages_retry(stages, work, step.reason, work->floor_ms);
@@ -275,10 +307,17 @@ void stages_tell_time(struct stages *stages, struct work *work)
     work->item.now_ms = clock_wall_ms(stages->parts.clock);
     work->item.alone_ms = stages_now(stages) - work->quiet_since_ms;
     work->item.view_ms = work->item.now_ms - ledger_view_began_ms(stages->parts.ledger);
+    if (stages->parts.dry) {
+        work->item.alone_ms = STAGES_ALONE_DRY_MS;
+        work->item.view_ms = STAGES_ALONE_DRY_MS;
+    }
 }
 
 static void ask(struct stages *stages, struct work *work)
 {
+    if (stages_redo_passes(stages, work)) {
+        return;
+    }
     const struct stage *stage = stage_of(stages, work);
     arena_close(&work->call_arena);
     work->call = (struct call){.arena = &work->call_arena};
@@ -310,6 +349,10 @@ static void ask(struct stages *stages, struct work *work)
             stages_apply(stages, work, step_dead("path_too_long"));
             return;
         }
+        if (stages->parts.dry && stage_is_effect(stage)) {
+            stages_would_send(stages, work);
+            return;
+        }
         work->phase = PHASE_SLOT;
         stages_slot(stages, work);
         return;
@@ -319,7 +362,7 @@ static void ask(struct stages *stages, struct work *work)
 static const char *const phase_points[] = {
     [PHASE_CLAIM] = "claim",   [PHASE_ASK] = "ask",   [PHASE_SLOT] = "slot",
     [PHASE_INTEND] = "intend", [PHASE_SEND] = "send", [PHASE_RECORD] = "record",
-    [PHASE_LETTER] = "letter"};
+    [PHASE_LETTER] = "letter", [PHASE_BURY] = "bury", [PHASE_LATER] = "later"};
 
 static void run(struct stages *stages, struct work *work)
 {
@@ -360,6 +403,12 @@ static void run(struct stages *stages, struct work *work)
         return;
     case PHASE_RECORD:
         stages_record(stages, work);
+        return;
+    case PHASE_LATER:
+        stages_later(stages, work);
+        return;
+    case PHASE_BURY:
+        stages_bury(stages, work);
         return;
     case PHASE_LETTER:
         stages_letter(stages, work);

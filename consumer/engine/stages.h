@@ -28,6 +28,13 @@ struct stages_parts {
     size_t destination_count;
     const char *owner; /* this process: random, new with every start */
     uint64_t seed;
+    int64_t retention_ms; /* how long the worker's topic keeps records; 0: not known, or for ever */
+    /* Nothing is changed anywhere: questions are asked, scripts only read, and what would be done
+     * is told instead. */
+    bool dry;
+    /* In a dry run, what became of an item: "send POST" at an effect, or how it would end. May be
+     * NULL. */
+    void (*would)(void *self, const struct item *item, const char *stage, const char *what);
     /* All items of the load are settled (or given back, when it is spoiled). */
     void (*settled)(void *self, struct load *load);
     /* May work for this load start or go on? False once its partition is gone. */

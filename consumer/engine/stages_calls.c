@@ -68,7 +68,8 @@ static void serve(struct stages *stages, struct destination *to)
         work->holding = true;
         work->probe = probe;
         to->calls_out++;
-        work->phase = stage_is_effect(stage_of(stages, work)) ? PHASE_INTEND : PHASE_SEND;
+        bool noted = stage_is_effect(stage_of(stages, work)) && !work->redo;
+        work->phase = noted ? PHASE_INTEND : PHASE_SEND;
         stages_enqueue(stages, work);
     }
 }

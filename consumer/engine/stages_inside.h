@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the stage driver share: stages.c (the steps), stages_lease.c,
- * stages_ledger.c (claim and record), stages_calls.c (slots and calls) and
- * deadletter.c.
+ * stages_ledger.c (claim and record), stages_later.c, stages_modes.c (dry run and
+ * redo), stages_calls.c (slots and calls) and deadletter.c.
  * Nobody else includes this.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_STAGES_INSIDE_H
@@ -18,6 +18,11 @@
 #define STAGES_BUSY_MAX_MS      500
 #define STAGES_SEND_MARGIN_MS   1000 /* a lease must outlive the call's time-out by this */
 #define STAGES_PATH_MAX         4096
+#define STAGES_LATER_FROM_MS                                                                       \
+    300000 /* a longer wait is an entry in the ledger, not an item here                            \
+            */
+#define STAGES_LATER_SPARE_MS (24 * 3600 * 1000) /* a record should be kept that much longer */
+#define STAGES_ALONE_DRY_MS   (INT64_C(365) * 24 * 3600 * 1000) /* a dry run waits for nothing */
 
 struct stages {
     struct stages_parts parts;
@@ -82,6 +87,24 @@ void stages_claim(struct stages *stages, struct work *work);
 void stages_intend(struct stages *stages, struct work *work);
 void stages_record(struct stages *stages, struct work *work);
 void stages_script(struct stages *stages, struct work *work);
+
+/* stages_later.c */
+void stages_later(struct stages *stages, struct work *work); /* notes when to go on */
+/* It has come to its end: what was noted of it for later goes. */
+void stages_drop_later(struct stages *stages, const struct work *work);
+void stages_bury(struct stages *stages, struct work *work); /* takes back what it began */
+
+/* stages_modes.c */
+/* The effect was about to be sent; it is told, and the item ends here. */
+void stages_would_send(struct stages *stages, struct work *work);
+void stages_would_be_settled(struct stages *stages, struct work *work);
+/* True when the step would have been the end: told, and the item is gone. */
+bool stages_dry_ends(struct stages *stages, struct work *work, const struct step *step);
+/* The lease was taken for a redo; `done`: the effect is. */
+void stages_redo_begin(struct stages *stages, struct work *work, bool done);
+/* True when the stage is an effect that is not repeated: the item is at the next, or at its end. */
+bool stages_redo_passes(struct stages *stages, struct work *work);
+bool stages_redo_ends(struct stages *stages, struct work *work, const struct step *step);
 
 /* stages_calls.c */
 void stages_slot(struct stages *stages, struct work *work);

@@ -8,7 +8,9 @@
  *   {"s":"intended","g":stage,"b":stage,"o":owner,"t":wall ms,"m":memo}   the effect of stage g
  *       may have happened; b is where to go on if it did not
  *   {"s":"next",    "g":stage,…}                                go on there
- *   {"s":"done","r":outcome,…}  {"s":"dead","r":reason,…}       settled
+ *   {"s":"done","r":outcome,…}                                  settled
+ *   {"s":"dead","r":reason,"g":stage,"b":stage,"d":true,…}      settled; a redrive goes on at g,
+ *       with d in doubt whether an effect happened, else at b
  */
 #include "consumer/engine/stages_inside.h"
 
@@ -43,6 +45,14 @@ static int stage_named(const struct worker *worker, span name)
     return -1;
 }
 
+static void keep_memo(struct work *work, struct json_object *memo)
+{
+    if (json_object_is_type(memo, json_type_object)) {
+        json_object_put(work->item.memo);
+        work->item.memo = json_object_get(memo);
+    }
+}
+
 /* Goes on where the record says. */
 static void resume(struct stages *stages, struct work *work, span record)
 {
@@ -53,6 +63,12 @@ static void resume(struct stages *stages, struct work *work, span record)
         stage = stage_named(stages->parts.worker, json_text_at(tree, "/g"));
         memo = json_at(tree, "/m");
     }
+    span state = json_text_at(tree, "/s");
+    if (work->load->job.redo) {
+        keep_memo(work, memo);
+        stages_redo_begin(stages, work, span_is(state, "done"));
+        return;
+    }
     if (stage < 0) {
         /* A stage of another version. From the start, where every question is asked again. */
         LOG(LOG_WARN, "record_unreadable", L_SPAN("effect", work->item.effect_id),
@@ -60,14 +76,14 @@ static void resume(struct stages *stages, struct work *work, span record)
         stages_enqueue(stages, work);
         return;
     }
-    if (stage > 0 && json_object_is_type(memo, json_type_object)) {
-        json_object_put(work->item.memo);
-        work->item.memo = json_object_get(memo);
+    int back = stage_named(stages->parts.worker, json_text_at(tree, "/b"));
+    if (stage > 0) {
+        keep_memo(work, memo);
     }
     work->item.stage = stage;
-    work->resume_stage = stage;
-    if (span_is(json_text_at(tree, "/s"), "intended") && stage_is_effect(stage_of(stages, work))) {
-        int back = stage_named(stages->parts.worker, json_text_at(tree, "/b"));
+    work->resume_stage = back < 0 ? stage : back;
+    work->item.in_doubt = json_object_get_boolean(json_at(tree, "/d"));
+    if (span_is(state, "intended") && stage_is_effect(stage_of(stages, work))) {
         work->resume_stage = back < 0 ? 0 : back;
         LOG(LOG_INFO, "effect_taken_over", L_SPAN("effect", work->item.effect_id),
             L_SPAN("stage", json_text_at(tree, "/g")));
@@ -107,10 +123,13 @@ static void claimed(struct stages *stages, struct work *work, const struct redis
     work->item.stage = 0;
     work->resume_stage = 0;
     work->refused = false;
+    work->redo = false;
     work->item.in_doubt = false;
     work->phase = PHASE_ASK;
     if (span_is(stages_word_of(reply), "open")) {
         resume(stages, work, redis_element(reply, 3)->text);
+    } else if (work->load->job.redo) {
+        stages_redo_begin(stages, work, false);
     } else {
         stages_enqueue(stages, work);
     }
@@ -127,6 +146,10 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
     }
     span word = stages_word_of(reply);
     if (span_is(word, "settled")) {
+        if (stages->parts.dry) {
+            stages_would_be_settled(stages, work);
+            return;
+        }
         stages_count_item("settled_before");
         stages_finish(stages, work);
     } else if (span_is(word, "busy")) {
@@ -136,16 +159,24 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
     }
 }
 
+/* For the scripts: may a dead end be followed by another try? */
+static const char *again_word(const struct work *work)
+{
+    return work->load->job.again_dead ? "dead" : "";
+}
+
 void stages_claim(struct stages *stages, struct work *work)
 {
     SCOPED(item_keys_close) struct item_keys keys;
     item_keys_make(stages, work, &keys);
     int64_t now = stages_now(stages);
+    const struct job *job = &work->load->job;
     bool dead = work->holder[0] != 0 &&
                 now - work->holder_since_ms >= stages->parts.config->worker.lease_ms;
     char ttl[24];
     span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""),
-                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl))), span_text("")};
+                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
+                   span_text(job->redo ? "done" : again_word(work))};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = keys.spans,
                                      .key_count = 2,
@@ -153,6 +184,7 @@ void stages_claim(struct stages *stages, struct work *work)
                                      .arg_count = COUNT_OF(args),
                                      .done = on_claim,
                                      .self = work};
+    request.dry = stages->parts.dry;
     work->owed = true;
     work->claim_sent_ms = now;
     ledger_run(stages->parts.ledger, &request);
@@ -165,6 +197,7 @@ struct record_head {
     const char *stage;  /* NULL: settled */
     const char *back;   /* NULL: not intended */
     const char *reason; /* NULL: not settled */
+    bool doubt;         /* dead, and an effect may have happened */
 };
 
 static void make_record(const struct stages *stages, const struct work *work,
@@ -178,6 +211,9 @@ static void make_record(const struct stages *stages, const struct work *work,
         if (members[i].value != NULL) {
             buf_addf(out, ",\"%s\":\"%s\"", members[i].name, members[i].value);
         }
+    }
+    if (head.doubt) {
+        buf_add_text(out, ",\"d\":true");
     }
     buf_addf(out, ",\"o\":\"%s\",\"t\":%lld,\"m\":", stages->parts.owner,
              (long long)clock_wall_ms(stages->parts.clock));
@@ -206,7 +242,7 @@ static void write_record(struct stages *stages, struct work *work, span record,
                    span_text(writing.mode),
                    span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
                    span_text(writing.release ? "release" : ""),
-                   span_text("")};
+                   span_text(again_word(work))};
     struct ledger_request request = {.script = &script_record,
                                      .keys = keys.spans,
                                      .key_count = 2,
@@ -300,6 +336,12 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
         work->resume_stage = work->item.stage;
         work->phase = PHASE_ASK;
         stages_enqueue(stages, work);
+    } else if (work->step.kind == STEP_LATER) {
+        LOG(LOG_INFO, "item_later", L_SPAN("effect", work->item.effect_id),
+            L_TEXT("reason", work->step.reason),
+            L_INT("wait_ms", work->step.due_ms - clock_wall_ms(stages->parts.clock)));
+        stages_count_item("later");
+        stages_finish(stages, work);
     } else {
         LOG(LOG_INFO, "item_settled", L_SPAN("effect", work->item.effect_id),
             L_TEXT("outcome", work->step.reason), L_INT("attempts", work->attempts));
@@ -308,22 +350,43 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
     }
 }
 
+/* What the record says of the step that was taken. */
+static struct record_head head_of(const struct stages *stages, const struct work *work)
+{
+    const struct worker *worker = stages->parts.worker;
+    /* After a refusal whoever takes over must ask everything again that led to the effect: in the
+     * meantime somebody else may have brought it about. */
+    const char *back = worker->stages[work->resume_stage].name;
+    const char *here = work->refused ? back : stage_of(stages, work)->name;
+    switch (work->step.kind) {
+    case STEP_NEXT:
+    case STEP_LATER:
+        return (struct record_head){.state = "next", .stage = here};
+    case STEP_DEAD:
+        return (struct record_head){.state = "dead",
+                                    .stage = work->item.in_doubt ? here : back,
+                                    .back = back,
+                                    .reason = work->step.reason,
+                                    .doubt = work->item.in_doubt};
+    case STEP_DONE:
+        return (struct record_head){.state = "done", .reason = work->step.reason};
+    case STEP_SKIP:
+    case STEP_AGAIN:
+    case STEP_UNCLEAR:
+    case STEP_FAULT:
+        break;
+    }
+    NEVER("a step that leaves no record is recorded");
+}
+
 void stages_record(struct stages *stages, struct work *work)
 {
     struct buf record;
-    bool next = work->step.kind == STEP_NEXT;
-    /* After a refusal whoever takes over must ask everything again that led to the effect: in the
-     * meantime somebody else may have brought it about. */
-    int stage = work->refused ? work->resume_stage : work->item.stage;
-    struct record_head head = {.state = next                           ? "next"
-                                        : work->step.kind == STEP_DEAD ? "dead"
-                                                                       : "done",
-                               .stage = next ? stages->parts.worker->stages[stage].name : NULL,
-                               .reason = next ? NULL : work->step.reason};
     buf_init(&record, WORK_ARENA_BYTES);
-    make_record(stages, work, head, &record);
+    make_record(stages, work, head_of(stages, work), &record);
     write_record(stages, work, buf_span(&record),
-                 (struct writing){.mode = "late", .release = !next, .done = on_recorded});
+                 (struct writing){
+                     .mode = "late", .release = work->step.kind != STEP_NEXT, .done = on_recorded});
     buf_close(&record);
 }
 
@@ -359,6 +422,7 @@ void stages_script(struct stages *stages, struct work *work)
                                      .key_count = call->key_count,
                                      .args = call->args,
                                      .arg_count = call->arg_count,
+                                     .dry = stages->parts.dry,
                                      .done = on_script,
                                      .self = work};
     work->owed = true;

@@ -29,6 +29,7 @@ struct load {
     bool spoiled;           /* an item was given back: the record must not be settled */
     struct intake *intake;  /* while its dead letter is owed */
     const char *unreadable; /* static: why no items could be made */
+    bool late;              /* read again for items whose time has come: not in the window */
     int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */
     struct load *next;      /* loads whose cursor is not at its end */
 };
@@ -41,6 +42,8 @@ enum phase {
     PHASE_INTEND, /* write down that the effect is about to happen */
     PHASE_SEND,
     PHASE_RECORD, /* write down what came of it */
+    PHASE_LATER,  /* write down when to go on */
+    PHASE_BURY,   /* take back what a dead item began */
     PHASE_LETTER, /* append the dead letter */
 };
 
@@ -72,10 +75,12 @@ struct work {
     int64_t holder_since_ms;
     unsigned busy;
 
+    bool given_back; /* to whoever has the partition now: it is not settled */
     /* Where whoever takes this over goes on as long as the effect under way has not happened: the
      * first stage, or the one behind the last effect that was recorded. */
     int resume_stage;
     bool refused;      /* what is being recorded is that the effect did not happen */
+    bool redo;         /* it is done, and what may be repeated is written again */
     unsigned failures; /* in a row, of the stage */
     unsigned attempts; /* calls made */
     int64_t waited_ms; /* spent backing off */

@@ -5,20 +5,22 @@
 --       2 the effect's record
 -- ARGV  1 owner token   2 "owner:grants" that was seen unchanged for a whole lease, or ""
 --       3 time to live of the lease's key in ms
---       4 "dead" when an effect that ended dead shall be tried again, or ""
+--       4 "dead" when an effect that ended dead shall be tried again, "done" when one that is done
+--         shall be walked once more, or ""
 -- Returns {word, text, journal}
 --   settled  the effect's record: done or dead; the lease was not touched
 --   busy     "owner:grants" of who has it; never in a dry run, which takes no lease
 --   fresh    "absent" | "free" | "mine" | "stolen": how the lease was found; no record
 --            ("held" in a dry run: somebody else has it)
---   open     the same, and the record as a fourth element: intended, next, or the dead one
+--   open     the same, and the record as a fourth element: intended, next, or the settled one
 --
 -- No clock: a lease is dead when its holder's grants stood still for a lease's
 -- length on the asker's own monotonic clock.
 local effect = redis.call('GET', KEYS[2])
 if effect then
     local state = string.sub(effect, 1, 10)
-    if state == '{"s":"done' or (state == '{"s":"dead' and ARGV[4] ~= 'dead') then
+    if (state == '{"s":"done' and ARGV[4] ~= 'done') or
+       (state == '{"s":"dead' and ARGV[4] ~= 'dead') then
         return answer('settled', effect, {})
     end
 end

@@ -385,6 +385,17 @@ static struct step answered_comment(struct item *item, const struct reply *reply
                                            : step_unclear("commented_unreadable");
 }
 
+/* ---- the end of what will never be filed ------------------------------------------------- */
+
+static struct err bury(struct item *item, struct call *call)
+{
+    TRY(theme_key(item, call, ""));
+    call->kind = CALL_SCRIPT;
+    call->script = &script_theme_return;
+    add_arg(call, item->effect_id);
+    return NO_ERROR;
+}
+
 /* ---- the table --------------------------------------------------------------------------- */
 
 static const struct stage stages[STAGES] = {
@@ -420,5 +431,6 @@ const struct worker ticket_filer = {
     .stage_count = STAGES,
     .itemise = itemise,
     .fragment = fragment,
+    .bury = bury,
     .digest = digest,
 };

@@ -259,6 +259,18 @@ int bench_close(void **state)
     return 0;
 }
 
+void bench_stages(struct bench *bench, const struct worker *worker, bool dry)
+{
+    struct rig *rig = &bench->rig;
+    stages_free(&rig->stages);
+    order_close(&rig->order);
+    pool_close(&rig->pool);
+    timers_cancel(&rig->timers, &rig->to.probe);
+    destination_close(&rig->to);
+    rig->dry = dry;
+    rig_stages(rig, worker);
+}
+
 const char *bench_record(struct bench *bench, const char *effect, const char *key)
 {
     static char text[256];
@@ -268,8 +280,8 @@ const char *bench_record(struct bench *bench, const char *effect, const char *ke
     if (failed(json_parse(span_text(redis_say(bench->plain, "GET", name, NULL)), &tree))) {
         return "";
     }
-    span at = json_text_at(tree, "/g");
-    at = at.at == NULL ? json_text_at(tree, "/r") : at;
+    span at = json_text_at(tree, "/r");
+    at = at.at == NULL ? json_text_at(tree, "/g") : at;
     (void)snprintf(text, sizeof(text), "%.32s:%.64s", (const char *)json_text_at(tree, "/s").at,
                    (const char *)at.at);
     return text;

@@ -49,6 +49,9 @@ struct bench {
 int bench_open(void **state);
 int bench_close(void **state);
 
+/* The same bench with this worker instead, or dry. Nothing may be open. */
+void bench_stages(struct bench *bench, const struct worker *worker, bool dry);
+
 /* "intended:create", "next:keep", "done:told", "dead:http_400", "" without a record. */
 const char *bench_record(struct bench *bench, const char *effect, const char *key);
 /* What the lease's field holds, "" without. */

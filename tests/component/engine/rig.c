@@ -112,6 +112,18 @@ static bool wanted(void *self, const struct load *load)
     return !rig->unwanted;
 }
 
+static void on_would(void *self, const struct item *item, const char *stage, const char *what)
+{
+    struct rig *rig = self;
+    struct buf line;
+    buf_init(&line, sizeof(rig->would));
+    buf_add_text(&line, rig->would);
+    buf_add(&line, item->effect_id);
+    buf_addf(&line, ": %s: %s;", stage, what);
+    span_to_text(buf_span(&line), rig->would, sizeof(rig->would));
+    buf_close(&line);
+}
+
 void rig_stages(struct rig *rig, const struct worker *worker)
 {
     const struct destination_kind *kind = NULL;
@@ -134,6 +146,8 @@ void rig_stages(struct rig *rig, const struct worker *worker)
                                                    .destination_count = 1,
                                                    .owner = rig->owner,
                                                    .seed = 7,
+                                                   .dry = rig->dry,
+                                                   .would = on_would,
                                                    .settled = on_settled,
                                                    .wanted = wanted,
                                                    .self = rig});

@@ -39,9 +39,11 @@ struct rig {
     struct destination to;
     struct load loads[RIG_LOADS_MAX];
     size_t load_count;
-    size_t settled; /* loads wholly settled */
-    size_t spoiled; /* loads given back */
-    bool unwanted;  /* the partition is gone */
+    size_t settled;  /* loads wholly settled */
+    size_t spoiled;  /* loads given back */
+    bool unwanted;   /* the partition is gone */
+    bool dry;        /* before rig_stages: nothing is changed, .would says what would be */
+    char would[512]; /* "effect: stage: what;" each */
 };
 
 /* Connects to Redis and loads the scripts. The view is closed. */

@@ -59,6 +59,19 @@ static const char *script_text(const char *name)
     return NULL;
 }
 
+static const char *held(redisContext *redis, char kind, const char *key, const char *field)
+{
+    switch (kind) {
+    case 'S':
+        return redis_say(redis, "GET", key, NULL);
+    case 'H':
+        return redis_say(redis, "HGET", key, field, NULL);
+    default:
+        assert_int_equal(kind, 'Z');
+        return redis_say(redis, "ZSCORE", key, field, NULL);
+    }
+}
+
 /* Every line of the journal must be what Redis holds now. */
 static void check_journal(redisContext *redis, const char *name, const redisReply *reply)
 {
@@ -71,12 +84,11 @@ static void check_journal(redisContext *redis, const char *name, const redisRepl
     for (size_t i = 0; i + 3 < journal->elements; i += 4) {
         const char *key = journal->element[i + 1]->str;
         const char *field = journal->element[i + 2]->str;
-        const char *holds = journal->element[i]->str[0] == 'S'
-                                ? redis_say(redis, "GET", key, NULL)
-                                : redis_say(redis, "HGET", key, field, NULL);
-        if (strcmp(holds, journal->element[i + 3]->str) != 0) {
+        const char *holds = held(redis, journal->element[i]->str[0], key, field);
+        const char *says = journal->element[i + 3]->str; /* NULL: deleted */
+        if (strcmp(holds, says == NULL ? "(nil)" : says) != 0) {
             print_error("row \"%s\": the journal says %s, Redis holds %s\n", name,
-                        journal->element[i + 3]->str, holds);
+                        says == NULL ? "nothing" : says, holds);
             fail();
         }
     }

@@ -66,6 +66,28 @@ static void test_claim_and_the_record(void **state)
     ROWS(state, rows);
 }
 
+static void test_claim_of_what_is_settled(void **state)
+{
+    static const struct row rows[] = {
+        {"done", {"SET", "@e", "{\"s\":\"done\",\"r\":\"x\"}"}, "OK"},
+        {"a redrive leaves it",
+         {"claim", "2", "@l", "@e", "me", "", TTL, "dead"},
+         "[settled,{\"s\":\"done\",\"r\":\"x\"},[]]"},
+        {"a redo walks it",
+         {"claim", "2", "@l", "@e", "me", "", TTL, "done"},
+         "[open,absent,[],{\"s\":\"done\",\"r\":\"x\"}]"},
+        {"with the lease", {"lease_of", "1", "@l"}, "[me,1,-,,0]"},
+        {"and cannot write over it",
+         {"record", "2", "@l", "@e", "me", "{\"s\":\"next\"}", "held", TTL, "", ""},
+         "[settled,{\"s\":\"done\",\"r\":\"x\"},[]]"},
+        {"dead", {"SET", "@e2", "{\"s\":\"dead\"}"}, "OK"},
+        {"a redo leaves it",
+         {"claim", "2", "@l", "@e2", "me", "", TTL, "done"},
+         "[settled,{\"s\":\"dead\"},[]]"},
+    };
+    ROWS(state, rows);
+}
+
 static void test_claim_keeps_a_place_for_who_waited(void **state)
 {
     static const struct row rows[] = {
@@ -288,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_claim_one_after_the_other),
         cmocka_unit_test(test_claim_and_the_record),
+        cmocka_unit_test(test_claim_of_what_is_settled),
         cmocka_unit_test(test_claim_keeps_a_place_for_who_waited),
         cmocka_unit_test(test_lease),
         cmocka_unit_test(test_record_while_held),

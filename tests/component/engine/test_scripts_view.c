@@ -207,6 +207,50 @@ static void test_restore(void **state)
     ROWS(state, rows);
 }
 
+/* ---- later, and what is taken back -------------------------------------------------------- */
+
+static void test_later(void **state)
+{
+    static const struct row rows[] = {
+        {"nothing", {"later_due", "2", "@d", "@n", "1000", "5"}, "[ok,0,[]]"},
+        {"put",
+         {"later_put", "2", "@d", "@n", "a", "1000", "{\"offset\":4}"},
+         "[ok,,[H,@n,a,{\"offset\":4},Z,@d,a,1000]]"},
+        {"another", {"later_put", "2", "@d", "@n", "b", "900", "{\"offset\":2}"}, "[ok,,*"},
+        {"not yet", {"later_due", "2", "@d", "@n", "899", "5"}, "[ok,2,[]]"},
+        {"one", {"later_due", "2", "@d", "@n", "900", "5"}, "[ok,2,[],b,900,{\"offset\":2}]"},
+        {"both, the earliest first",
+         {"later_due", "2", "@d", "@n", "5000", "5"},
+         "[ok,2,[],b,900,{\"offset\":2},a,1000,{\"offset\":4}]"},
+        {"no more than asked", {"later_due", "2", "@d", "@n", "5000", "1"}, "[ok,2,[],b,900,*"},
+        {"put off", {"later_put", "2", "@d", "@n", "b", "7000", "{\"offset\":2}"}, "[ok,,*"},
+        {"not twice", {"later_due", "2", "@d", "@n", "9000", "5"}, "[ok,2,[],a,1000,*,b,7000,*"},
+        {"its entry is lost", {"HDEL", "@n", "a"}, "1"},
+        {"said so", {"later_due", "2", "@d", "@n", "1000", "5"}, "[ok,2,[],a,1000,]"},
+        {"dropped", {"later_drop", "2", "@d", "@n", "a"}, "[ok,,[Z,@d,a,(nil),H,@n,a,(nil)]]"},
+        {"twice", {"later_drop", "2", "@d", "@n", "a"}, "[ok,,*"},
+        {"one is left", {"later_due", "2", "@d", "@n", "9000", "5"}, "[ok,1,[],b,7000,*"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_theme_return(void **state)
+{
+    static const struct row rows[] = {
+        {"no theme", {"theme_return", "1", "@t", "a"}, "[ok,,[]]"},
+        {"filing", {"SET", "@t", "{\"status\":\"filing\",\"owner\":\"a\"}"}, "OK"},
+        {"by another", {"theme_return", "1", "@t", "b"}, "[ok,{*filing*},[]]"},
+        {"it is still filed", {"GET", "@t"}, "{\"status\":\"filing\",\"owner\":\"a\"}"},
+        {"by this one",
+         {"theme_return", "1", "@t", "a"},
+         "[ok,{\"status\":\"watching\"},[S,@t,,{\"status\":\"watching\"}]]"},
+        {"twice", {"theme_return", "1", "@t", "a"}, "[ok,{\"status\":\"watching\"},[]]"},
+        {"filed", {"SET", "@t", "{\"status\":\"filed\",\"owner\":\"a\"}"}, "OK"},
+        {"a ticket stays", {"theme_return", "1", "@t", "a"}, "[ok,{*filed*},[]]"},
+    };
+    ROWS(state, rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +262,8 @@ int main(void)
         cmocka_unit_test(test_theme_keep),
         cmocka_unit_test(test_theme_with_much_evidence),
         cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_theme_return),
     };
     return cmocka_run_group_tests(tests, rows_open, rows_close);
 }

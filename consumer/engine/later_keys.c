@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The names of a partition's later entries. Pure.
+ */
+#include "consumer/engine/later_keys.h"
+
+#include <stdio.h>
+
+void later_keys_make(const char *worker, const struct record *record, struct later_keys *keys)
+{
+    int due = snprintf(keys->due, sizeof(keys->due), "hearback:later:{%s/%s/%d}", worker,
+                       record->topic, (int)record->partition);
+    int entries = snprintf(keys->entries, sizeof(keys->entries), "%s:entries", keys->due);
+    CHECK(due > 0 && (size_t)entries < sizeof(keys->entries));
+    keys->spans[0] = span_text(keys->due);
+    keys->spans[1] = span_text(keys->entries);
+}
