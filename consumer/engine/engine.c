@@ -7,9 +7,9 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/random.h"
 
 #include <errno.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -17,8 +17,8 @@
 static void make_owner(struct engine *engine, uint64_t *seed)
 {
     unsigned char bytes[16];
-    CHECK(RAND_bytes(bytes, sizeof(bytes)) == 1);
-    CHECK(RAND_bytes((unsigned char *)seed, sizeof(*seed)) == 1);
+    random_fill(bytes, sizeof(bytes));
+    random_fill(seed, sizeof(*seed));
     for (size_t i = 0; i < sizeof(bytes); i++) {
         (void)snprintf(engine->owner + i * 2, 3, "%02x", bytes[i]);
     }

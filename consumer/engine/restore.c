@@ -11,9 +11,9 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/random.h"
 #include "consumer/engine/changelog_reader.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 
 #define RESTORE_LOCK_KEY      "hearback:restore"
@@ -342,7 +342,7 @@ static void open_view(struct restore *restore)
 {
     unsigned char id[8];
     struct buf epoch;
-    CHECK(RAND_bytes(id, sizeof(id)) == 1);
+    random_fill(id, sizeof(id));
     buf_init(&epoch, 1024);
     buf_add_text(&epoch, "{\"id\":\"");
     buf_add_hex(&epoch, span_of(id, sizeof(id)));
