@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What calls need before and after curl: destinations opened once, transfers
+ * made empty and emptied. Apart from calls.c, so that a model of the network can
+ * take that file's place and leave this one.
+ */
+#include "consumer/engine/calls.h"
+
+#include "common/err.h"
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+
+#define TRANSFER_HEADER_BYTES 16384
+
+void transfer_init(struct transfer *transfer, int64_t reply_bytes_max)
+{
+    *transfer = (struct transfer){0};
+    buf_init(&transfer->reply_body, (size_t)reply_bytes_max);
+    arena_init(&transfer->arena, TRANSFER_HEADER_BYTES);
+}
+
+void transfer_close(struct transfer *transfer)
+{
+    buf_close(&transfer->reply_body);
+    arena_close(&transfer->arena);
+    transfer->header_count = 0;
+}
+
+struct err destination_open(struct destination *to, const struct destination_kind *kind,
+                            const struct config *config)
+{
+    *to = (struct destination){.kind = kind, .calls_max = config->worker.calls_max};
+    to->waiting_last = &to->waiting;
+    breaker_init(&to->breaker, &config->breaker);
+    TRY(kind->open(config, &to->settings));
+    struct buf line;
+    buf_init(&line, 16384);
+    buf_add_text(&line, "Authorization: ");
+    buf_add(&line, secret_reveal(&to->settings.authorization));
+    to->headers = curl_slist_append(NULL, buf_text(&line));
+    OPENSSL_cleanse(line.at, line.len);
+    buf_close(&line);
+    static const char *const fixed[] = {"Content-Type: application/json",
+                                        "Accept: application/json", "Expect:"};
+    for (size_t i = 0; to->headers != NULL && i < COUNT_OF(fixed); i++) {
+        (void)curl_slist_append(to->headers, fixed[i]);
+    }
+    if (to->headers == NULL) {
+        FAIL(ERR_FATAL, 0, "no memory for a destination's headers");
+    }
+    return NO_ERROR;
+}
+
+void destination_close(struct destination *to)
+{
+    for (struct curl_slist *line = to->headers; line != NULL; line = line->next) {
+        OPENSSL_cleanse(line->data, strlen(line->data));
+    }
+    curl_slist_free_all(TAKE(to->headers));
+    secret_close(&to->settings.authorization);
+}
