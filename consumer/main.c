@@ -69,7 +69,7 @@ static struct err serve(const struct config *config, const struct worker *worker
     int stop_fd = -1;
     TRY(stop_init(&stop_fd));
     TRY(ops_start(ops_at, &ops));
-    struct err err = engine_new(config, worker, stop_fd, ops, &engine);
+    struct err err = engine_new(config, worker, clock_system(), stop_fd, ops, &engine);
     if (!failed(err)) {
         err = engine_run(engine);
     }

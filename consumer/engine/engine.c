@@ -148,13 +148,13 @@ static struct err build(struct engine *engine)
     return build_intake(engine);
 }
 
-struct err engine_new(const struct config *config, const struct worker *worker, int stop_fd,
-                      struct ops *ops, struct engine **out)
+struct err engine_new(const struct config *config, const struct worker *worker,
+                      const struct clock *clock, int stop_fd, struct ops *ops, struct engine **out)
 {
     struct engine *engine = mem_must_alloc(sizeof(*engine));
     engine->config = config;
     engine->worker = worker;
-    engine->clock = clock_system();
+    engine->clock = clock;
     engine->ops = ops;
     engine->stop_fd = stop_fd;
     engine->epoll_fd = -1;

@@ -36,6 +36,7 @@ struct engine {
     struct stages *stages;
     struct intake *intake;
 
+    bool began; /* the first turn was had */
     bool topics_there;
     bool said_kafka_away;
     bool joined;

@@ -137,11 +137,21 @@ static int64_t sooner(int64_t a, int64_t b)
     return b >= 0 && b < a ? b : a;
 }
 
-/* One turn; *wait_ms becomes how long nothing is to be done. */
+static void begin(struct engine *engine)
+{
+    engine->began = true;
+    engine->topic_check.fire = on_topic_check;
+    engine->topic_check.self = engine;
+    on_topic_check(engine);
+}
+
 static struct err turn(struct engine *engine, int64_t *wait_ms)
 {
     bool more = false;
     int64_t wait = LOOP_WAIT_MAX_MS;
+    if (!engine->began) {
+        begin(engine);
+    }
     if (stop_asked(engine->stop_fd) && !engine->stopping) {
         begin_stop(engine);
     }
@@ -169,7 +179,14 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     return engine->fatal;
 }
 
-static bool drained(struct engine *engine)
+struct err engine_turn(struct engine *engine, int64_t *wait_ms)
+{
+    struct err err = turn(engine, wait_ms);
+    engine->abandoned = engine->abandoned || failed(err);
+    return err;
+}
+
+bool engine_ended(struct engine *engine)
 {
     if (!engine->stopping) {
         return false;
@@ -181,19 +198,19 @@ static bool drained(struct engine *engine)
         LOG(LOG_WARN, "drain_deadline", L_INT("items", stages_count(engine->stages)),
             L_TEXT("expected", "no item under way by the deadline; whoever takes over asks first"));
         engine->abandoned = true;
+    }
+    if (idle || engine->abandoned) {
+        LOG(LOG_INFO, "drained", L_INT("abandoned", engine->abandoned ? 1 : 0));
         return true;
     }
-    return idle;
+    return false;
 }
 
 struct err engine_run(struct engine *engine)
 {
     struct epoll_event events[LOOP_EVENTS];
     int64_t wait_ms = 0;
-    engine->topic_check.fire = on_topic_check;
-    engine->topic_check.self = engine;
-    on_topic_check(engine);
-    while (!drained(engine)) {
+    while (!engine_ended(engine)) {
         int count = epoll_wait(engine->epoll_fd, events, LOOP_EVENTS, (int)wait_ms);
         if (count < 0 && errno != EINTR) {
             FAIL(ERR_FATAL, errno, "the loop cannot wait");
@@ -201,12 +218,7 @@ struct err engine_run(struct engine *engine)
         for (int i = 0; i < count; i++) {
             handle_event(engine, &events[i]);
         }
-        struct err err = turn(engine, &wait_ms);
-        if (failed(err)) {
-            engine->abandoned = true;
-            return err;
-        }
+        TRY(engine_turn(engine, &wait_ms));
     }
-    LOG(LOG_INFO, "drained", L_INT("abandoned", engine->abandoned ? 1 : 0));
     return NO_ERROR;
 }
