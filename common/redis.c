@@ -184,30 +184,6 @@ static void on_reply(redisAsyncContext *context, void *reply, void *self)
     command->replied = true;
 }
 
-bool redis_copy(struct arena *arena, const struct redis_reply *from, struct redis_reply *to)
-{
-    *to = *from;
-    if (from->text.at != NULL) {
-        to->text = arena_copy(arena, from->text);
-    }
-    if (from->kind == REDIS_LIST) {
-        to->list = arena_alloc(arena, sizeof(*to->list) * (from->count + 1));
-        for (size_t i = 0; to->list != NULL && i < from->count; i++) {
-            if (!redis_copy(arena, &from->list[i], &to->list[i])) {
-                return false;
-            }
-        }
-        return to->list != NULL;
-    }
-    return from->text.at == NULL || to->text.at != NULL;
-}
-
-const struct redis_reply *redis_element(const struct redis_reply *reply, size_t index)
-{
-    static const struct redis_reply nil = {.kind = REDIS_NIL};
-    return reply->kind == REDIS_LIST && index < reply->count ? &reply->list[index] : &nil;
-}
-
 /* ---- life -------------------------------------------------------------------------------- */
 
 struct redis *redis_new(const struct config_redis *config, const struct clock *clock, int epoll_fd,
