@@ -18,8 +18,8 @@
 
 struct topic {
     const char *name;
-    bool compacted;            /* keeps the last value a key; else by time */
-    int64_t retention_ms;      /* -1: for ever */
+    bool compacted;            /* keeps the last value a key */
+    int64_t retention_ms;      /* after that a record goes; -1: never */
     int64_t message_bytes_max; /* 0: what kafka.message_bytes_max says */
     const char *key;           /* what the record key is, for the schemas */
     const char *help;

@@ -33,10 +33,11 @@ static const struct topic topics[] = {
     },
     {
         .name = TOPIC_DEAD,
+        .compacted = true,
         .retention_ms = 90 * DAY_MS,
-        .key = "the source record's key",
-        .help =
-            "Items that will never work as they are, with the reason; no person in the headers.",
+        .key = "worker and effect",
+        .help = "Items that will never work as they are, with the reason, and a copy of their "
+                "records; no person in the headers.",
     },
 };
 
@@ -64,11 +65,31 @@ static int64_t insync_wanted(int64_t replicas)
     return replicas >= 2 ? 2 : 1;
 }
 
+static bool is_expiring(const struct topic *topic)
+{
+    return topic->retention_ms >= 0;
+}
+
+static const char *policy_of(const struct topic *topic)
+{
+    if (!topic->compacted) {
+        return "delete";
+    }
+    return is_expiring(topic) ? "compact,delete" : "compact";
+}
+
+/* The broker gives a list back as it was set, in any order. */
+static bool is_policy(const struct topic *topic, const char *policy)
+{
+    return strcmp(policy, policy_of(topic)) == 0 ||
+           (topic->compacted && is_expiring(topic) && strcmp(policy, "delete,compact") == 0);
+}
+
 static size_t settings_of(const struct topic *topic, const struct config_kafka *config,
                           struct setting *out)
 {
     size_t n = 0;
-    out[n++] = (struct setting){"cleanup.policy", topic->compacted ? "compact" : "delete", 0};
+    out[n++] = (struct setting){"cleanup.policy", policy_of(topic), 0};
     out[n++] = (struct setting){"max.message.bytes", NULL, bytes_max(topic, config)};
     out[n++] = (struct setting){"min.insync.replicas", NULL, insync_wanted(config->replication)};
     out[n++] = (struct setting){"compression.type", "producer", 0};
@@ -206,10 +227,9 @@ static bool settings_fit(const struct found *found, const struct config_kafka *c
         fits = false;
     }
     const char *policy = entry_value(resource, "cleanup.policy");
-    const char *wanted = found->topic->compacted ? "compact" : "delete";
-    if (policy == NULL || strcmp(policy, wanted) != 0) {
+    if (policy == NULL || !is_policy(found->topic, policy)) {
         buf_addf(why, "%s: cleanup.policy is %s, %s is needed\n", name,
-                 policy == NULL ? "unknown" : policy, wanted);
+                 policy == NULL ? "unknown" : policy, policy_of(found->topic));
         fits = false;
     }
     return replication_fits(found, entry_number(resource, "min.insync.replicas"), why) && fits;

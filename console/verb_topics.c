@@ -62,7 +62,9 @@ static bool list_one(rd_kafka_t *rk, const struct config_kafka *config, const st
         say(topic, &why);
     } else {
         (void)printf("%-20s  ok, by %s, %s\n", topic->name, topic->key,
-                     topic->compacted ? "compacted" : "by time");
+                     !topic->compacted         ? "by time"
+                     : topic->retention_ms < 0 ? "compacted"
+                                               : "compacted and by time");
     }
     *status = failed(err) ? VERB_FAILED : *status;
     buf_close(&why);

@@ -12,11 +12,12 @@
 struct deadletter {
     const struct worker *worker;
     const struct record *record;
+    rd_kafka_message_t *message; /* for its headers; NULL: it has none */
     const char *reason;
     const char *detail;
 };
 
-/* Appends it; `acked` is called as for outbox.send. Texts are copied. */
+/* Appends it, whole; `acked` is called as for outbox.send. Everything is copied. */
 void deadletter_record(struct outbox outbox, struct deadletter dead,
                        void (*acked)(void *owner, bool durable), void *owner);
 

@@ -137,6 +137,7 @@ static void send_letter(struct intake *intake, struct load *load)
 {
     struct deadletter dead = {.worker = intake->parts.worker,
                               .record = &load->job.record,
+                              .message = load->message,
                               .reason = "record_unreadable",
                               .detail = load->unreadable};
     deadletter_record(intake->parts.outbox, dead, on_record_letter, load);

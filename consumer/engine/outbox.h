@@ -12,7 +12,7 @@
 #include "common/kafka.h"
 #include "common/span.h"
 
-#define OUTBOX_HEADERS_MAX 16
+#define OUTBOX_HEADERS_MAX 24
 
 struct outbox_header {
     const char *name;

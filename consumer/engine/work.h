@@ -7,6 +7,7 @@
 #ifndef HEARBACK_CONSUMER_ENGINE_WORK_H
 #define HEARBACK_CONSUMER_ENGINE_WORK_H
 
+#include "common/letter.h"
 #include "consumer/engine/calls.h"
 
 #include <librdkafka/rdkafka.h>
@@ -17,6 +18,13 @@
 struct intake;
 struct partition;
 struct stages;
+
+/* The copy of a record among the dead letters, for its items' letters to rest on. */
+enum copy {
+    COPY_NONE,
+    COPY_OWED, /* sent, not acknowledged */
+    COPY_THERE,
+};
 
 /* A record with items that are not all settled. */
 struct load {
@@ -32,6 +40,9 @@ struct load {
     bool late;              /* read again for items whose time has come: not in the window */
     int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */
     struct load *next;      /* loads whose cursor is not at its end */
+    enum copy copy;         /* made when the first of its items dies */
+    struct work *letters;   /* wait for the copy */
+    char digest[LETTER_DIGEST_ROOM]; /* of the value, once there is a copy */
 };
 
 /* What is done next when the work runs. */
@@ -44,7 +55,7 @@ enum phase {
     PHASE_RECORD, /* write down what came of it */
     PHASE_LATER,  /* write down when to go on */
     PHASE_BURY,   /* take back what a dead item began */
-    PHASE_LETTER, /* append the dead letter */
+    PHASE_LETTER, /* append the record's copy, then the dead letter */
 };
 
 struct work {
@@ -52,7 +63,8 @@ struct work {
     struct stages *home;
     struct load *load;
     struct order_key *key;
-    struct work *next;   /* in the pool, the run list, the parked list or a slot queue */
+    struct work
+        *next; /* in the pool, the run list, the parked list, a slot queue, its load's letters */
     struct work *behind; /* in its order key's queue */
     uint64_t serial;     /* tells this use of the place in the pool from earlier ones */
     enum phase phase;

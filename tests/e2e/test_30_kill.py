@@ -138,6 +138,7 @@ class Everywhere(KillCase):
                          body='{"errorMessages":[],"errors":{"summary":"No."}}')
         self.stage.publish(interview("dead", [theme("t-dead")]))
         self.assertTrue(self.die("letter", 1))
+        self.assertTrue(self.die("letter", 2, 20))  # the copy is written, the letter is not
         self.stage.publish(interview("dead2", [theme("t-dead2")]))
         self.assertTrue(self.die("record", 1))
         self.finish_letters()

@@ -281,13 +281,13 @@ static void check_examples(const char *folder, bool valid, int at_least)
 static void valid_examples(void **state)
 {
     (void)state;
-    check_examples(SCHEMAS "examples/valid", true, 9);
+    check_examples(SCHEMAS "examples/valid", true, 11);
 }
 
 static void invalid_examples(void **state)
 {
     (void)state;
-    check_examples(SCHEMAS "examples/invalid", false, 11);
+    check_examples(SCHEMAS "examples/invalid", false, 13);
 }
 
 /* Its comments say that it shows the defaults; what it leaves out is what is named there. */
