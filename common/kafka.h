@@ -15,6 +15,8 @@
 #define TOPIC_INTERVIEWS "hearback.interviews"
 #define TOPIC_CHANGELOG  "hearback.changelog"
 #define TOPIC_DEAD       "hearback.dead"
+/* And a worker's name: records that this worker is to take up again. */
+#define TOPIC_RETRY_PREFIX "hearback.retry."
 
 struct topic {
     const char *name;

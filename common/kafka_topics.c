@@ -39,6 +39,13 @@ static const struct topic topics[] = {
         .help = "Items that will never work as they are, with the reason, and a copy of their "
                 "records; no person in the headers.",
     },
+    /* One a worker: kept as long as what it was taken from. */
+    {
+        .name = TOPIC_RETRY_PREFIX "ticket-filer",
+        .retention_ms = 30 * DAY_MS,
+        .key = "the source record's key",
+        .help = "Records that the ticket filer takes up again, wholly or a few items of them.",
+    },
 };
 
 const struct topic *kafka_topics(size_t *count)

@@ -27,14 +27,24 @@ struct record {
     span source; /* ce_source's last path segment: the entry under sources: */
 };
 
+/* Where a record stood first: its own place, or what the headers of a retry record say. */
+struct origin {
+    span topic;
+    int32_t partition;
+    int64_t offset;
+};
+
 /* A record on its way; `state` is the worker's, in the arena. */
 struct job {
     struct record record;
+    struct origin origin;
+    /* The effects wanted of it, 16 hex digits of span_hash(effect id) each; .at NULL: all. */
+    span only;
+    bool again_dead; /* what is settled as a dead letter runs again */
     struct arena arena;
     void *state;
     size_t made;         /* items made so far: the cursor */
     const char *nothing; /* why there are no items at all: counted under this reason */
-    bool again_dead;     /* items that ended as dead letters are tried again */
     bool redo;           /* what is done is written again, where that harms nobody: see stage */
 };
 

@@ -37,21 +37,33 @@ static void add(struct letter *letter, const char *name, span value)
 }
 
 /* Where the record stood first. */
-static struct letter_place first_place(const struct record *record)
+static struct letter_place first_place(const struct job *job)
 {
-    return (struct letter_place){.topic = span_text(record->topic),
-                                 .partition = record->partition,
-                                 .offset = record->offset};
+    return (struct letter_place){.topic = job->origin.topic,
+                                 .partition = job->origin.partition,
+                                 .offset = job->origin.offset};
 }
 
-static void open_letter(struct letter *letter, const char *kind, const struct record *from)
+/* Where the record stands that is taken up again; NULL when it is the first one. */
+static const struct letter_place *retry_place(const struct job *job, struct letter_place *room)
+{
+    span here = span_text(job->record.topic);
+    if (span_equal(here, job->origin.topic)) {
+        return NULL;
+    }
+    *room = (struct letter_place){
+        .topic = here, .partition = job->record.partition, .offset = job->record.offset};
+    return room;
+}
+
+static void open_letter(struct letter *letter, const char *kind, const struct job *job)
 {
     *letter = (struct letter){.record = {.topic = TOPIC_DEAD}};
     buf_init(&letter->key, LETTER_KEY_BYTES_MAX);
-    (void)snprintf(letter->partition, LETTER_NUMBER, "%d", (int)from->partition);
-    (void)snprintf(letter->offset, LETTER_NUMBER, "%lld", (long long)from->offset);
+    (void)snprintf(letter->partition, LETTER_NUMBER, "%d", (int)job->origin.partition);
+    (void)snprintf(letter->offset, LETTER_NUMBER, "%lld", (long long)job->origin.offset);
     add(letter, "kind", span_text(kind));
-    add(letter, "topic", span_text(from->topic));
+    add(letter, "topic", job->origin.topic);
     add(letter, "partition", span_text(letter->partition));
     add(letter, "offset", span_text(letter->offset));
 }
@@ -112,10 +124,12 @@ void deadletter_record(struct outbox outbox, struct deadletter dead,
 {
     struct letter letter;
     char digest[LETTER_DIGEST_ROOM];
-    const struct record *from = dead.record;
-    struct letter_place first = first_place(from);
-    open_letter(&letter, LETTER_KIND_WHOLE, from);
-    letter_key_whole(&letter.key, dead.worker->name, &first, NULL);
+    struct letter_place room;
+    const struct job *job = dead.job;
+    const struct record *from = &job->record;
+    struct letter_place first = first_place(job);
+    open_letter(&letter, LETTER_KIND_WHOLE, job);
+    letter_key_whole(&letter.key, dead.worker->name, &first, retry_place(job, &room));
     letter_digest(from->value, digest);
     add(&letter, "digest", span_text(digest));
     add(&letter, "worker", span_text(dead.worker->name));
@@ -123,8 +137,8 @@ void deadletter_record(struct outbox outbox, struct deadletter dead,
     add(&letter, "detail", span_text(dead.detail));
     add_envelope(&letter, from, dead.message);
     LOG(LOG_WARN, "dead_letter", L_TEXT("worker", dead.worker->name), L_TEXT("reason", dead.reason),
-        L_TEXT("detail", dead.detail), L_TEXT("topic", from->topic),
-        L_INT("partition", from->partition), L_INT("offset", from->offset),
+        L_TEXT("detail", dead.detail), L_SPAN("topic", job->origin.topic),
+        L_INT("partition", job->origin.partition), L_INT("offset", job->origin.offset),
         L_TEXT("expected", "a record of which items can be made"), L_TEXT("do", LETTER_DO));
     count(dead.reason);
     send_letter(outbox, &letter, acked, owner);
@@ -153,8 +167,8 @@ static void send_copy(struct stages *stages, struct load *load)
 {
     struct letter letter;
     const struct record *from = &load->job.record;
-    struct letter_place first = first_place(from);
-    open_letter(&letter, LETTER_KIND_RECORD, from);
+    struct letter_place first = first_place(&load->job);
+    open_letter(&letter, LETTER_KIND_RECORD, &load->job);
     letter_key_copy(&letter.key, &first);
     letter_digest(from->value, load->digest);
     add(&letter, "digest", span_text(load->digest));
@@ -194,9 +208,9 @@ static void tell_letter(struct stages *stages, const struct work *work)
     LOG(LOG_WARN, "dead_letter", L_TEXT("worker", stages->parts.worker->name),
         L_TEXT("reason", work->step.reason), L_TEXT("detail", work->detail),
         L_SPAN("effect", work->item.effect_id), L_TEXT("stage", stage_of(stages, work)->name),
-        L_INT("attempts", work->attempts), L_TEXT("topic", work->load->job.record.topic),
-        L_INT("partition", work->load->job.record.partition),
-        L_INT("offset", work->load->job.record.offset),
+        L_INT("attempts", work->attempts), L_SPAN("topic", work->load->job.origin.topic),
+        L_INT("partition", work->load->job.origin.partition),
+        L_INT("offset", work->load->job.origin.offset),
         L_TEXT("expected", "an effect that its destination takes"), L_TEXT("do", LETTER_DO));
     count(work->step.reason);
 }
@@ -222,8 +236,10 @@ void stages_letter(struct stages *stages, struct work *work)
     struct letter letter;
     struct buf fragment;
     span trace = header_of(load->message, "traceparent");
-    open_letter(&letter, LETTER_KIND_ITEM, &load->job.record);
-    letter_key_item(&letter.key, worker->name, work->item.order_key, work->item.effect_id, NULL);
+    struct letter_place room;
+    open_letter(&letter, LETTER_KIND_ITEM, &load->job);
+    letter_key_item(&letter.key, worker->name, work->item.order_key, work->item.effect_id,
+                    retry_place(&load->job, &room));
     buf_init(&fragment, LETTER_BYTES_MAX);
     worker->fragment(&work->item, &fragment);
     letter.record.value = fragment.broken ? span_text("{}") : buf_span(&fragment);

@@ -11,7 +11,7 @@
 
 struct deadletter {
     const struct worker *worker;
-    const struct record *record;
+    const struct job *job;
     rd_kafka_message_t *message; /* for its headers; NULL: it has none */
     const char *reason;
     const char *detail;

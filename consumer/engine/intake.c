@@ -11,6 +11,21 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+static void name_topics(struct intake *intake)
+{
+    const struct worker *worker = intake->parts.worker;
+    struct intake_topic *retry = &intake->topics[INTAKE_RETRY];
+    span_to_text(span_text(worker->topic), intake->topics[INTAKE_SOURCE].name, INTAKE_TOPIC_NAME);
+    int len = snprintf(retry->name, INTAKE_TOPIC_NAME, "%s%s", TOPIC_RETRY_PREFIX, worker->name);
+    CHECK(len > 0 && len < INTAKE_TOPIC_NAME);
+    retry->retry = true;
+    for (size_t i = 0; i < COUNT_OF(intake->topics); i++) {
+        intake->topics[i].metric_partitions =
+            metric_gauge("hearback_partitions", "Partitions assigned to this worker, by topic.",
+                         "topic", intake->topics[i].name);
+    }
+}
+
 struct err intake_new(struct intake_parts parts, struct intake **out, int *event_fd)
 {
     struct intake *intake = mem_must_alloc(sizeof(*intake));
@@ -39,8 +54,7 @@ struct err intake_new(struct intake_parts parts, struct intake **out, int *event
         metric_counter("hearback_records_total", "Records read from Kafka.", NULL, NULL);
     intake->metric_skipped = metric_counter("hearback_records_skipped_total",
                                             "Records passed over: settled before.", NULL, NULL);
-    intake->metric_partitions =
-        metric_gauge("hearback_partitions", "Partitions assigned to this worker.", NULL, NULL);
+    name_topics(intake);
     *out = intake;
     *event_fd = intake->event_fd;
     return NO_ERROR;
@@ -63,12 +77,12 @@ void intake_free(struct intake **at, bool abandon)
         return; /* the process ends; open records still point into librdkafka */
     }
     rd_kafka_destroy(intake->consumer);
-    for (int32_t i = 0; i < intake->partition_count; i++) {
-        if (intake->partitions[i] != NULL) {
-            window_close(&intake->partitions[i]->window);
-            seen_close(&intake->partitions[i]->seen);
-            mem_free(intake->partitions[i]);
-        }
+    while (intake->partitions != NULL) {
+        struct partition *partition = intake->partitions;
+        intake->partitions = partition->next;
+        window_close(&partition->window);
+        seen_close(&partition->seen);
+        mem_free(partition);
     }
     (void)close(intake->event_fd);
     mem_free(intake);
@@ -96,14 +110,15 @@ bool intake_shrank(struct intake *intake)
 /* False when the record must wait for its segment of seen bits. */
 static bool take_record(struct intake *intake, rd_kafka_message_t *m)
 {
-    struct partition *partition = intake_partition(intake, m->partition);
+    struct partition *partition = intake_partition_of(intake, m);
     if (partition == NULL || !partition->assigned) {
         rd_kafka_message_destroy(m);
         return true;
     }
     if (m->offset < partition->window.next) {
-        LOG(LOG_WARN, "offsets_went_back", L_INT("partition", m->partition),
-            L_INT("found", m->offset), L_INT("expected_from", partition->window.next));
+        LOG(LOG_WARN, "offsets_went_back", L_TEXT("topic", partition->topic->name),
+            L_INT("partition", m->partition), L_INT("found", m->offset),
+            L_INT("expected_from", partition->window.next));
         intake_begin(intake, partition);
     }
     int64_t at_ms = rd_kafka_message_timestamp(m, NULL);
@@ -148,9 +163,8 @@ static bool has_room(struct intake *intake)
     if (intake->full || intake->unmade != NULL || intake->loads >= pool->count * 4) {
         return false;
     }
-    for (int32_t i = 0; i < intake->partition_count; i++) {
-        const struct partition *p = intake->partitions[i];
-        if (p != NULL && p->assigned && window_full(&p->window)) {
+    for (const struct partition *p = intake->partitions; p != NULL; p = p->next) {
+        if (p->assigned && window_full(&p->window)) {
             return false;
         }
     }

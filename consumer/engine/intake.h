@@ -11,8 +11,12 @@
 #include "consumer/engine/stages.h"
 #include "consumer/engine/window.h"
 
+struct intake_topic;
+
 struct partition {
+    struct intake_topic *topic;
     int32_t id;
+    struct partition *next; /* all there are, of all topics */
     bool assigned;
     uint64_t generation;
     struct window window;

@@ -8,44 +8,74 @@
 
 #include <stdio.h>
 
-struct partition *intake_partition(struct intake *intake, int32_t id)
+static struct intake_topic *topic_named(struct intake *intake, const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(intake->topics); i++) {
+        if (strcmp(intake->topics[i].name, name) == 0) {
+            return &intake->topics[i];
+        }
+    }
+    NEVER("a record of a topic that was not subscribed");
+}
+
+struct partition *intake_partition(struct intake *intake, const char *topic, int32_t id)
 {
     CHECK(id >= 0 && id < INTAKE_PARTITIONS_MAX);
-    return intake->partitions[id];
+    return topic_named(intake, topic)->partitions[id];
+}
+
+struct partition *intake_partition_of(struct intake *intake, const rd_kafka_message_t *m)
+{
+    if (intake->newest == NULL || intake->newest_topic != m->rkt ||
+        intake->newest->id != m->partition) {
+        intake->newest = intake_partition(intake, rd_kafka_topic_name(m->rkt), m->partition);
+        intake->newest_topic = m->rkt;
+    }
+    return intake->newest;
 }
 
 void intake_begin(struct intake *intake, struct partition *partition)
 {
-    char name[192];
+    char name[SEEN_NAME];
     partition->generation++;
     partition->stored = -1;
     partition->dirty = false;
     window_close(&partition->window);
-    (void)snprintf(name, sizeof(name), "%s/%s/%d", intake->parts.worker->name,
-                   intake->parts.worker->topic, (int)partition->id);
+    int len = snprintf(name, sizeof(name), "%s/%s/%d", intake->parts.worker->name,
+                       partition->topic->name, (int)partition->id);
+    CHECK(len > 0 && (size_t)len < sizeof(name)); /* cut, two partitions would share their bits */
     seen_init(&partition->seen, intake->parts.redis, intake->parts.ledger, intake->digest, name);
 }
 
-static void gained(struct intake *intake, int32_t id)
+static struct partition *make_partition(struct intake *intake, const char *topic, int32_t id)
 {
-    if (intake_partition(intake, id) == NULL) {
-        intake->partitions[id] = mem_must_alloc(sizeof(struct partition));
-        intake->partition_count = id >= intake->partition_count ? id + 1 : intake->partition_count;
+    struct partition *made = mem_must_alloc(sizeof(*made));
+    made->topic = topic_named(intake, topic);
+    made->id = id;
+    made->next = intake->partitions;
+    made->topic->partitions[id] = made;
+    intake->partitions = made;
+    return made;
+}
+
+static void gained(struct intake *intake, const rd_kafka_topic_partition_t *at)
+{
+    struct partition *partition = intake_partition(intake, at->topic, at->partition);
+    if (partition == NULL) {
+        partition = make_partition(intake, at->topic, at->partition);
     }
-    struct partition *partition = intake_partition(intake, id);
-    partition->id = id;
     partition->assigned = true;
     intake_begin(intake, partition);
-    metric_add(intake->metric_partitions, 1);
+    metric_add(partition->topic->metric_partitions, 1);
 }
 
 /* What was read of the partition and not opened is read again by its next owner. */
-static void drop_pending(struct intake *intake, int32_t id)
+static void drop_pending(struct intake *intake, const struct partition *partition)
 {
     size_t kept = 0;
     for (size_t i = 0; i < intake->pending_count; i++) {
         rd_kafka_message_t *message = intake->pending[intake->pending_first + i];
-        if (message->partition == id) {
+        if (intake_partition_of(intake, message) == partition) {
             rd_kafka_message_destroy(message);
         } else {
             intake->pending[intake->pending_first + kept++] = message;
@@ -54,16 +84,16 @@ static void drop_pending(struct intake *intake, int32_t id)
     intake->pending_count = kept;
 }
 
-static void gone(struct intake *intake, int32_t id)
+static void gone(struct intake *intake, const rd_kafka_topic_partition_t *at)
 {
-    struct partition *partition = intake_partition(intake, id);
+    struct partition *partition = intake_partition(intake, at->topic, at->partition);
     if (partition != NULL && partition->assigned) {
         partition->assigned = false;
         partition->generation++;
         intake->shrank = true;
-        drop_pending(intake, id);
+        drop_pending(intake, partition);
         seen_flush(&partition->seen);
-        metric_add(intake->metric_partitions, -1);
+        metric_add(partition->topic->metric_partitions, -1);
     }
 }
 
@@ -80,7 +110,7 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         say_rebalance("assigned", partitions);
         for (int i = 0; i < partitions->cnt; i++) {
-            gained(intake, partitions->elems[i].partition);
+            gained(intake, &partitions->elems[i]);
         }
         error = rd_kafka_incremental_assign(rk, partitions);
         /* Whether a partition is paused outlives its assignment: say it anew. */
@@ -93,7 +123,7 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
             intake_store(intake); /* before the unassign: it is committed with it */
         }
         for (int i = 0; i < partitions->cnt; i++) {
-            gone(intake, partitions->elems[i].partition);
+            gone(intake, &partitions->elems[i]);
         }
         error = rd_kafka_incremental_unassign(rk, partitions);
     }
@@ -107,9 +137,8 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
 void intake_store(struct intake *intake)
 {
     rd_kafka_topic_partition_list_t *list = NULL;
-    for (int32_t id = 0; id < intake->partition_count; id++) {
-        struct partition *p = intake->partitions[id];
-        if (p == NULL || !p->assigned || !p->dirty) {
+    for (struct partition *p = intake->partitions; p != NULL; p = p->next) {
+        if (!p->assigned || !p->dirty) {
             continue;
         }
         p->dirty = false;
@@ -117,7 +146,7 @@ void intake_store(struct intake *intake)
         int64_t low = window_low(&p->window);
         if (low > p->stored) {
             list = list == NULL ? rd_kafka_topic_partition_list_new(8) : list;
-            rd_kafka_topic_partition_list_add(list, intake->parts.worker->topic, id)->offset = low;
+            rd_kafka_topic_partition_list_add(list, p->topic->name, p->id)->offset = low;
             p->stored = low;
         }
     }
@@ -127,7 +156,8 @@ void intake_store(struct intake *intake)
     (void)rd_kafka_offsets_store(intake->consumer, list); /* each element says for itself */
     for (int i = 0; i < list->cnt; i++) {
         if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            LOG(LOG_WARN, "offset_not_stored", L_INT("partition", list->elems[i].partition),
+            LOG(LOG_WARN, "offset_not_stored", L_TEXT("topic", list->elems[i].topic),
+                L_INT("partition", list->elems[i].partition),
                 L_TEXT("found", rd_kafka_err2str(list->elems[i].err)),
                 L_TEXT("expected", "a partition that is ours; its next owner reads these again"));
         }
@@ -137,12 +167,14 @@ void intake_store(struct intake *intake)
 
 struct err intake_join(struct intake *intake)
 {
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(topics, intake->parts.worker->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(INTAKE_TOPICS);
+    for (size_t i = 0; i < COUNT_OF(intake->topics); i++) {
+        rd_kafka_topic_partition_list_add(topics, intake->topics[i].name, RD_KAFKA_PARTITION_UA);
+    }
     rd_kafka_resp_err_t err = rd_kafka_subscribe(intake->consumer, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        FAIL(ERR_FATAL, (int)err, "the topic cannot be subscribed");
+        FAIL(ERR_FATAL, (int)err, "the topics cannot be subscribed");
     }
     intake->joined = true;
     return NO_ERROR;

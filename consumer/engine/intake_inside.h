@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the three files of the intake share: intake.c (consuming), intake_group.c
- * (partitions and the group) and intake_loads.c (open records and their items).
+ * What the files of the intake share: intake.c (consuming), intake_group.c
+ * (partitions and the group), intake_loads.c (open records and their items) and
+ * intake_retry.c (records that are taken up again).
  * Nobody else includes this.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_INTAKE_INSIDE_H
@@ -15,10 +16,22 @@
 
 #define INTAKE_BATCH          64
 #define INTAKE_PARTITIONS_MAX 4096
+#define INTAKE_TOPIC_NAME     256
+#define INTAKE_DIGEST_LEN     16  /* of an effect id, in hearback_only */
 #define INTAKE_IDLE_POLL_MS   100 /* while there is no room: one record, so rebalances are served */
 #define INTAKE_PAUSE_AFTER_MS 1000
 #define INTAKE_MEMORY_WAIT_MS 60000 /* then a record that cannot be held is a dead letter */
 #define INTAKE_ARENA_BYTES    (64u << 20)
+
+enum { INTAKE_SOURCE, INTAKE_RETRY, INTAKE_TOPICS };
+
+/* A topic that the worker reads, and what it has, or had, of it. */
+struct intake_topic {
+    char name[INTAKE_TOPIC_NAME];
+    bool retry;
+    struct partition *partitions[INTAKE_PARTITIONS_MAX]; /* by id; made when first assigned */
+    struct metric *metric_partitions;
+};
 
 struct intake {
     struct intake_parts parts;
@@ -30,9 +43,11 @@ struct intake {
     bool shrank;
     bool full; /* between the two marks the answer stays what it was */
     uint64_t digest;
-    struct partition *partitions[INTAKE_PARTITIONS_MAX]; /* by id; made when first assigned */
-    int32_t partition_count;                             /* one above the highest id made */
-    rd_kafka_message_t *pending[INTAKE_BATCH];           /* read, not yet opened */
+    struct intake_topic topics[INTAKE_TOPICS];
+    struct partition *partitions; /* of both topics */
+    struct partition *newest;     /* where the last record belonged */
+    const rd_kafka_topic_t *newest_topic;
+    rd_kafka_message_t *pending[INTAKE_BATCH]; /* read, not yet opened */
     size_t pending_first;
     size_t pending_count;
     struct load *unmade; /* loads whose cursor is not at its end, in order */
@@ -43,11 +58,12 @@ struct intake {
     bool paused;
     struct metric *metric_records;
     struct metric *metric_skipped;
-    struct metric *metric_partitions;
 };
 
 /* intake_group.c */
-struct partition *intake_partition(struct intake *intake, int32_t id); /* NULL: never ours */
+/* NULL: never ours. */
+struct partition *intake_partition(struct intake *intake, const char *topic, int32_t id);
+struct partition *intake_partition_of(struct intake *intake, const rd_kafka_message_t *m);
 /* The partition's offsets begin anew: what is open of the old ones settles no more. */
 void intake_begin(struct intake *intake, struct partition *partition);
 void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
@@ -59,5 +75,12 @@ void intake_pause(struct intake *intake, bool paused);
 void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *message);
 /* Makes items of open records while there is room. */
 void intake_pump(struct intake *intake);
+
+/* intake_retry.c */
+/* What the headers of a retry record say; ERR_POISON: they cannot be followed. */
+MUST_USE struct err intake_retry_read(struct job *job, rd_kafka_headers_t *headers);
+/* Is the effect among those wanted of the record? */
+bool intake_retry_wants(const struct job *job, span effect_id);
+span intake_header(const rd_kafka_headers_t *headers, const char *name);
 
 #endif

@@ -49,18 +49,6 @@ void intake_settled(void *self, struct load *load)
     free_load(intake, load);
 }
 
-static span header_of(const rd_kafka_headers_t *headers, const char *name)
-{
-    const void *value = NULL;
-    size_t len = 0;
-    if (headers == NULL ||
-        rd_kafka_header_get_last(headers, name, &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR ||
-        value == NULL) {
-        return SPAN_NONE;
-    }
-    return span_of(value, len);
-}
-
 /* The last segment of the path it came in by; "unknown" without the header. */
 static span source_name(span source)
 {
@@ -74,23 +62,39 @@ static span source_name(span source)
     return span_of(source.at + at, source.len - at);
 }
 
+static struct record read_record(const struct partition *partition, const rd_kafka_message_t *m,
+                                 const rd_kafka_headers_t *headers)
+{
+    return (struct record){.topic = partition->topic->name,
+                           .partition = m->partition,
+                           .offset = m->offset,
+                           .at_ms = rd_kafka_message_timestamp(m, NULL),
+                           .key = span_of(m->key, m->key_len),
+                           .value = span_of(m->payload, m->len),
+                           .type = intake_header(headers, "ce_type"),
+                           .source = source_name(intake_header(headers, "ce_source"))};
+}
+
 void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *m)
 {
     struct load *load = mem_must_alloc(sizeof(*load));
+    struct job *job = &load->job;
     rd_kafka_headers_t *headers = NULL;
     (void)rd_kafka_message_headers(m, &headers);
     load->partition = partition;
     load->generation = partition->generation;
     load->message = m;
-    arena_init(&load->job.arena, INTAKE_ARENA_BYTES);
-    load->job.record = (struct record){.topic = intake->parts.worker->topic,
-                                       .partition = m->partition,
-                                       .offset = m->offset,
-                                       .at_ms = rd_kafka_message_timestamp(m, NULL),
-                                       .key = span_of(m->key, m->key_len),
-                                       .value = span_of(m->payload, m->len),
-                                       .type = header_of(headers, "ce_type"),
-                                       .source = source_name(header_of(headers, "ce_source"))};
+    arena_init(&job->arena, INTAKE_ARENA_BYTES);
+    job->record = read_record(partition, m, headers);
+    job->origin = (struct origin){
+        .topic = span_text(partition->topic->name), .partition = m->partition, .offset = m->offset};
+    if (partition->topic->retry) {
+        load->refusal = intake_retry_read(job, headers);
+    }
+    if (!failed(load->refusal) && job->record.value.at == NULL) {
+        load->refusal =
+            (struct err){.class = ERR_POISON, .text = "the record has no value", .where = ERR_HERE};
+    }
     window_open(&partition->window, m->offset);
     *intake->unmade_last = load;
     intake->unmade_last = &load->next;
@@ -136,7 +140,7 @@ static void on_record_letter(void *owner, bool durable)
 static void send_letter(struct intake *intake, struct load *load)
 {
     struct deadletter dead = {.worker = intake->parts.worker,
-                              .record = &load->job.record,
+                              .job = &load->job,
                               .message = load->message,
                               .reason = "record_unreadable",
                               .detail = load->unreadable};
@@ -165,6 +169,27 @@ static bool gives_up(struct intake *intake, struct load *load, struct err err)
     return true;
 }
 
+/* Makes the load's next item and admits it when it is wanted. */
+static struct err make_item(struct intake *intake, struct load *load, struct work *work, bool *made)
+{
+    struct job *job = &load->job;
+    work->item.job = job;
+    work->item.config = intake->parts.config;
+    struct err err = failed(load->refusal) ? load->refusal
+                                           : intake->parts.worker->itemise(job, &work->item, made);
+    *made = *made && !failed(err);
+    job->made += *made ? 1 : 0;
+    if (!*made || !intake_retry_wants(job, work->item.effect_id)) {
+        pool_return(intake->parts.pool, work);
+        return err;
+    }
+    work->load = load;
+    load->open++;
+    load->admitted++;
+    stages_admit(intake->parts.stages, work);
+    return err;
+}
+
 /* Makes items of the load while there is room. True when its cursor is at the end. */
 static bool make_items(struct intake *intake, struct load *load)
 {
@@ -175,16 +200,7 @@ static bool make_items(struct intake *intake, struct load *load)
         if (work == NULL) {
             return false;
         }
-        work->item.job = &load->job;
-        work->item.config = intake->parts.config;
-        struct err err = load->job.record.value.at == NULL && load->job.made == 0
-                             ? (struct err){.class = ERR_POISON,
-                                            .text = "the record has no value",
-                                            .where = ERR_HERE}
-                             : intake->parts.worker->itemise(&load->job, &work->item, &made);
-        if (failed(err) || !made) {
-            pool_return(intake->parts.pool, work);
-        }
+        struct err err = make_item(intake, load, work, &made);
         if (err.class == ERR_POISON) {
             bury_record(intake, load, err);
             return true;
@@ -197,12 +213,27 @@ static bool make_items(struct intake *intake, struct load *load)
             load->made_all = true;
             return true;
         }
-        load->job.made++;
-        load->open++;
-        work->load = load;
-        stages_admit(intake->parts.stages, work);
     }
     return false;
+}
+
+/* A retry record asked for effects that the rules make no more: whoever sent it should know. */
+static void say_missing(const struct load *load)
+{
+    const struct job *job = &load->job;
+    size_t wanted = job->only.len / INTAKE_DIGEST_LEN;
+    if (load->admitted >= wanted) {
+        return;
+    }
+    metric_add(metric_counter("hearback_retry_items_missing_total",
+                              "Items that a retry record asked for and that the rules do not make.",
+                              NULL, NULL),
+               (int64_t)(wanted - load->admitted));
+    LOG(LOG_WARN, "retry_items_missing", L_SPAN("topic", job->origin.topic),
+        L_INT("partition", job->origin.partition), L_INT("offset", job->origin.offset),
+        L_INT("found", load->admitted), L_INT("expected", wanted),
+        L_TEXT("do", "compare the rules and the field map with those of the time of the dead "
+                     "letter: they make no such item any more"));
 }
 
 static void count_nothing(const char *reason)
@@ -232,8 +263,11 @@ void intake_pump(struct intake *intake)
         }
         load->next = NULL;
         load->spoiled = load->spoiled || !wanted;
+        if (wanted && !failed(load->refusal)) {
+            say_missing(load);
+        }
         if (load->open == 0) {
-            if (wanted && load->job.made == 0) {
+            if (wanted && load->admitted == 0) {
                 count_nothing(load->job.nothing);
             }
             intake_settled(intake, load);

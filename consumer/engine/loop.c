@@ -18,6 +18,7 @@
 #include "common/stop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 
 #define LOOP_WAIT_MAX_MS    1000
@@ -25,6 +26,7 @@
 #define LOOP_EVENTS         64
 #define LOOP_TOPIC_CHECK_MS 1000
 #define LOOP_METADATA_MS    500
+#define LOOP_TOPIC_NAME     256
 
 struct err loop_watch(struct engine *engine, int fd, enum loop_tag tag)
 {
@@ -66,8 +68,10 @@ static void begin_stop(struct engine *engine)
 
 static struct err check_topics(struct engine *engine)
 {
-    const char *names[] = {engine->worker->topic, TOPIC_CHANGELOG, TOPIC_DEAD, NULL};
+    char retry[LOOP_TOPIC_NAME];
+    const char *names[] = {engine->worker->topic, retry, TOPIC_CHANGELOG, TOPIC_DEAD, NULL};
     struct buf why;
+    (void)snprintf(retry, sizeof(retry), "%s%s", TOPIC_RETRY_PREFIX, engine->worker->name);
     buf_init(&why, 4096);
     struct err err = kafka_check_topics(kafka_outbox_handle(engine->outbox), &engine->config->kafka,
                                         names, LOOP_METADATA_MS, &why);

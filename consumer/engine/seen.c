@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define SEEN_HEAD 24
-#define SEEN_KEY  256
+#define SEEN_KEY  (SEEN_NAME + 128)
 
 struct load_ticket {
     struct seen *seen;

@@ -13,6 +13,7 @@
 
 #define SEEN_SEGMENT 65536 /* offsets in one key */
 #define SEEN_PENDING 32    /* marks that go out together */
+#define SEEN_NAME    512
 
 enum seen_answer { SEEN_NO, SEEN_YES, SEEN_LOADING };
 
@@ -24,7 +25,7 @@ struct seen_record {
 struct seen {
     struct redis *redis;
     struct ledger *ledger;
-    char name[192]; /* worker/topic/partition */
+    char name[SEEN_NAME]; /* worker/topic/partition */
     uint64_t digest;
     int64_t segment; /* that is loaded or being loaded; -1: none */
     bool loading;

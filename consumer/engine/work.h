@@ -36,8 +36,10 @@ struct load {
     bool made_all;          /* the cursor is at its end */
     bool spoiled;           /* an item was given back: the record must not be settled */
     struct intake *intake;  /* while its dead letter is owed */
+    struct err refusal;     /* set: no items can be made of it at all */
     const char *unreadable; /* static: why no items could be made */
     bool late;              /* read again for items whose time has come: not in the window */
+    size_t admitted;        /* of the items made, those that were wanted */
     int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */
     struct load *next;      /* loads whose cursor is not at its end */
     enum copy copy;         /* made when the first of its items dies */

@@ -64,7 +64,7 @@ def measure(stage):
         body = interview(name, [theme(theme_id)], study=f"std_{n % 97}")
         bodies.append(json.dumps(body).encode())
     door, worker = stage.start_door().ready(), stage.worker().ready()
-    until("the worker has its partitions", lambda: worker.metric("hearback_partitions") == 12)
+    until("the worker has its partitions", lambda: worker.partitions() == 12)
     port = door.said("listening")["port"]
     began = time.monotonic()
     post_all(port, bodies)

@@ -81,6 +81,9 @@ class Program:
         return sum(float(number) for series, number in lines
                    if series == name or series.startswith(name + "{"))
 
+    def partitions(self, topic="hearback.interviews"):
+        return self.metric(f'hearback_partitions{{topic="{topic}"}}')
+
     def reaches(self, name, number, seconds=20):
         """The metric is at least the number."""
         return until(f"{name} of {self.name} reaches {number}",

@@ -19,7 +19,7 @@ class Once(Case):
         for worker in cls.workers:
             worker.ready()
         until("both have partitions",
-              lambda: all(w.metric("hearback_partitions") > 0 for w in cls.workers), 40)
+              lambda: all(w.partitions() > 0 for w in cls.workers), 40)
 
     def wait_for(self, items, outcome=""):
         name = "hearback_items_total" + outcome

@@ -89,7 +89,7 @@ class Emptied(RedisCase):
     def test_4_two_workers_and_one_emptied_redis(self):
         workers = [self.stage.worker().ready() for _ in range(2)]
         until("both have partitions",
-              lambda: all(w.metric("hearback_partitions") > 0 for w in workers), 40)
+              lambda: all(w.partitions() > 0 for w in workers), 40)
         wanted = self.publish_many("t-both", 10, 6, lambda: self.stage.redis("FLUSHALL"))
         self.stage.told(wanted)
         self.assertEqual(faults_of(self.stage.issues(), wanted), [])
@@ -193,7 +193,7 @@ class Away(RedisCase):
 
     def test_3_kafka_away_for_a_while(self):
         worker = self.stage.worker().ready()
-        until("it has its partitions", lambda: worker.metric("hearback_partitions") == 3)
+        until("it has its partitions", lambda: worker.partitions() == 3)
         self.stage.dev("restart.sh", "kafka", "--kill")
         until("the door takes it again",
               lambda: self.stage.post(interview("w3", [theme("t-away")]))[0] == 200, 40)

@@ -71,7 +71,7 @@ class Drain(Case):
 
     def test_3_stopped_past_its_lease_and_woken(self):
         first = self.stage.worker().ready()
-        until("it has all", lambda: first.metric("hearback_partitions") == 3)
+        until("it has all", lambda: first.partitions() == 3)
         self.stage.fault("delay", ms=700, count=-1)
         wanted = self.load("t-stop", rounds=3)
         first.reaches("hearback_calls_total", 5)

@@ -165,6 +165,9 @@ struct work *rig_admit(struct rig *rig, const char *effect, const char *key)
                                        .partition = 3,
                                        .offset = (int64_t)rig->load_count,
                                        .key = span_text("study")};
+    load->job.origin = (struct origin){.topic = span_text("hearback.interviews"),
+                                       .partition = 3,
+                                       .offset = load->job.record.offset};
     rig->load_count++;
     work->item.job = &load->job;
     work->item.effect_id = arena_copy(&work->item.arena, span_text(effect));

@@ -4,8 +4,7 @@
  * program also plays its own victim: run with arguments it consumes until it has
  * stored what it can, says so, and waits to be killed.
  */
-#include "consumer/engine/intake_inside.h"
-#include "tests/component/engine/lane.h"
+#include "tests/component/engine/shop.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -22,8 +21,7 @@
 static int made_of[RECORDS]; /* items made of each record */
 static bool holds;           /* the held record's item never ends */
 static uint64_t rules = 1;
-static char worker_name[64];
-static char worker_topic[64];
+static char worker_name[64]; /* and its topic's */
 
 static struct err ask(struct item *item, struct call *call)
 {
@@ -56,21 +54,11 @@ static uint64_t digest(const struct config *config)
     return rules;
 }
 
-static struct err open_nothing(const struct config *config, struct destination_settings *out)
-{
-    (void)config;
-    out->base_url = "http://nobody";
-    out->timeout_ms = 1000;
-    secret_init(&out->authorization, span_text("x"));
-    return NO_ERROR;
-}
-
-static const struct destination_kind nobody = {.name = "nobody", .open = open_nothing};
 static const struct stage stages[] = {
-    {.name = "note", .to = &nobody, .ask = ask, .doubt = STAGE_READ},
+    {.name = "note", .to = &shop_nobody, .ask = ask, .doubt = STAGE_READ},
 };
 static const struct worker noter = {.name = worker_name,
-                                    .topic = worker_topic,
+                                    .topic = worker_name,
                                     .help = "for tests",
                                     .stages = stages,
                                     .stage_count = COUNT_OF(stages),
@@ -78,120 +66,15 @@ static const struct worker noter = {.name = worker_name,
                                     .fragment = write_fragment,
                                     .digest = digest};
 
-/* ---- a worker's whole engine but the loop ------------------------------------------------ */
-
-struct shop {
-    struct lane lane;
-    struct intake *intake;
-    int intake_fd;
-    struct stages *stages;
-    struct pool pool;
-    struct order order;
-    struct destination to;
-};
-
-static void settled(void *self, struct load *load)
+static void open_shop(struct shop *shop, const char *kafka, const char *redis, const char *owner)
 {
-    struct shop *shop = self;
-    intake_settled(shop->intake, load);
+    shop_open(shop, (struct shop_place){
+                        .kafka = kafka, .redis = redis, .owner = owner, .worker = &noter});
 }
 
-static bool wanted(void *self, const struct load *load)
-{
-    const struct shop *shop = self;
-    return intake_wants(shop->intake, load);
-}
-
-static void shop_open(struct shop *shop, const char *kafka, const char *redis, const char *owner)
-{
-    *shop = (struct shop){0};
-    lane_open(&shop->lane, kafka, redis, owner);
-    struct rig *rig = &shop->lane.rig;
-    rig->config.worker.lease_ms = 3000; /* the victim's is waited for */
-    rig->config.redis.timeout_ms = KIT_PATIENCE_MS;
-    lane_until_open(&shop->lane, 1);
-    assert_false(failed(destination_open(&shop->to, &nobody, &rig->config)));
-    pool_init(&shop->pool, 64);
-    order_init(&shop->order, 64);
-    shop->stages = stages_new((struct stages_parts){.config = &rig->config,
-                                                    .worker = &noter,
-                                                    .clock = &rig->clock,
-                                                    .timers = &rig->timers,
-                                                    .ledger = rig->ledger,
-                                                    .caller = fake_caller_interface(&rig->caller),
-                                                    .outbox = fake_outbox_interface(&rig->outbox),
-                                                    .pool = &shop->pool,
-                                                    .order = &shop->order,
-                                                    .destinations = &shop->to,
-                                                    .destination_count = 1,
-                                                    .owner = rig->owner,
-                                                    .seed = 3,
-                                                    .settled = settled,
-                                                    .wanted = wanted,
-                                                    .self = shop});
-    struct intake_parts parts = {.config = &rig->config,
-                                 .worker = &noter,
-                                 .clock = &rig->clock,
-                                 .redis = rig->redis,
-                                 .ledger = rig->ledger,
-                                 .stages = shop->stages,
-                                 .pool = &shop->pool,
-                                 .outbox = fake_outbox_interface(&rig->outbox)};
-    assert_false(failed(intake_new(parts, &shop->intake, &shop->intake_fd)));
-    assert_false(failed(intake_join(shop->intake)));
-}
-
-static void shop_turn(struct shop *shop)
-{
-    bool more = false;
-    lane_turn(&shop->lane);
-    assert_false(failed(intake_turn(shop->intake, &more)));
-    if (intake_shrank(shop->intake)) {
-        stages_sweep(shop->stages);
-    }
-    (void)stages_run(shop->stages);
-    intake_store(shop->intake);
-    ledger_confirm(shop->lane.rig.ledger);
-}
-
-static void shop_close(struct shop *shop)
-{
-    intake_stop(shop->intake);
-    for (int64_t t = kit_begin(); stages_count(shop->stages) > 0 ||
-                                  intake_loads(shop->intake) > 0 ||
-                                  ledger_in_flight(shop->lane.rig.ledger) > 0;) {
-        assert_true(kit_waits(t));
-        shop_turn(shop);
-    }
-    intake_free(&shop->intake, false);
-    stages_free(&shop->stages);
-    order_close(&shop->order);
-    pool_close(&shop->pool);
-    timers_cancel(&shop->lane.rig.timers, &shop->to.probe);
-    destination_close(&shop->to);
-    lane_close(&shop->lane);
-}
-
-static int64_t committed(struct shop *shop)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *at = rd_kafka_topic_partition_list_add(list, worker_topic, 0);
-    (void)rd_kafka_committed(shop->intake->consumer, list, 5000);
-    int64_t offset = at->offset;
-    rd_kafka_topic_partition_list_destroy(list);
-    return offset;
-}
-
-/* Turns until every record up to `count` was settled or skipped. */
 static void until_low(struct shop *shop, int64_t low)
 {
-    for (int64_t t = kit_begin();; shop_turn(shop)) {
-        const struct partition *p = shop->intake->partitions[0];
-        assert_true(kit_waits(t));
-        if (p != NULL && p->assigned && window_low(&p->window) >= low) {
-            return;
-        }
-    }
+    shop_until_low(shop, worker_name, 0, low);
 }
 
 /* ---- the victim -------------------------------------------------------------------------- */
@@ -202,14 +85,13 @@ static int be_victim(char **argv)
     kit_quiet();
     holds = true;
     (void)snprintf(worker_name, sizeof(worker_name), "%s", argv[3]);
-    (void)snprintf(worker_topic, sizeof(worker_topic), "%s", argv[3]);
-    shop_open(&shop, argv[1], argv[2], "victim");
+    open_shop(&shop, argv[1], argv[2], "victim");
     /* All settled but one; that one's offset is what the broker has. */
     for (int64_t t = kit_begin(); kit_waits(t);) {
         shop_turn(&shop);
-        const struct partition *p = shop.intake->partitions[0];
+        const struct partition *p = intake_partition(shop.intake, worker_name, 0);
         if (p != NULL && p->window.next == RECORDS && shop.intake->loads == 1 &&
-            p->seen.pending_count == 0 && committed(&shop) == HELD) {
+            p->seen.pending_count == 0 && shop_committed(&shop, worker_name, 0) == HELD) {
             (void)!write(1, "ready", 5);
             (void)poll(NULL, 0, KIT_PATIENCE_MS);
         }
@@ -235,58 +117,33 @@ static pid_t start_victim(const char *kafka, const char *redis, const char *name
 
 /* ---- the bench --------------------------------------------------------------------------- */
 
-struct bench {
-    struct redis_server server;
-    const char *kafka;
-};
-
 static int open_bench(void **state)
 {
-    static struct bench bench;
-    bench = (struct bench){.kafka = kit_service("HEARBACK_KAFKA")};
+    static struct shop_bench bench;
     *state = &bench;
-    kit_quiet();
     holds = false;
     rules = 1;
     memset(made_of, 0, sizeof(made_of));
-    if (bench.kafka == NULL) {
+    if (!shop_bench_open(&bench, 1)) {
         return 0;
     }
-    char suffix[16];
-    kit_suffix(suffix, sizeof(suffix));
-    (void)snprintf(worker_name, sizeof(worker_name), "test.%s", suffix);
-    (void)snprintf(worker_topic, sizeof(worker_topic), "test.%s", suffix);
-    assert_true(redis_server_start(&bench.server, NULL));
-    struct lane lane; /* to make the topic and its records */
-    lane_open(&lane, bench.kafka, bench.server.address, "maker");
-    lane_topics(&lane, worker_topic);
+    (void)snprintf(worker_name, sizeof(worker_name), "%s", bench.name);
     for (int i = 0; i < RECORDS; i++) {
         char key[32];
-        (void)snprintf(key, sizeof(key), "%s.%d", suffix, i);
-        lane_append(&lane, worker_topic, span_text(key), "{}");
+        (void)snprintf(key, sizeof(key), "key.%d", i);
+        shop_append(&bench, bench.name, 0, key, "{}", NULL);
     }
-    lane_flush(&lane);
-    lane_close(&lane);
+    shop_flush(&bench);
     return 0;
 }
 
 static int close_bench(void **state)
 {
-    struct bench *bench = *state;
-    if (bench->kafka != NULL) {
-        redis_server_close(&bench->server);
-    }
+    shop_bench_close(*state);
     return 0;
 }
 
-#define NEEDS_KAFKA(bench)                                                                         \
-    do {                                                                                           \
-        if ((bench)->kafka == NULL) {                                                              \
-            skip();                                                                                \
-        }                                                                                          \
-    } while (0)
-
-static void kill_victim(const struct bench *bench)
+static void kill_victim(const struct shop_bench *bench)
 {
     int from = -1;
     char said[8] = "";
@@ -319,11 +176,11 @@ static void check_made(int held, int others_behind)
 
 static void test_killed_and_read_again(void **state)
 {
-    struct bench *bench = *state;
-    NEEDS_KAFKA(bench);
+    struct shop_bench *bench = *state;
+    SHOP_NEEDS_KAFKA(bench);
     kill_victim(bench);
     struct shop shop;
-    shop_open(&shop, bench->kafka, bench->server.address, "heir");
+    open_shop(&shop, bench->kafka, bench->server.address, "heir");
     int64_t before = skipped();
     until_low(&shop, RECORDS);
     check_made(1, 0); /* from the lowest unsettled; what lay behind it was seen */
@@ -333,12 +190,12 @@ static void test_killed_and_read_again(void **state)
 
 static void test_killed_and_read_again_under_other_rules(void **state)
 {
-    struct bench *bench = *state;
-    NEEDS_KAFKA(bench);
+    struct shop_bench *bench = *state;
+    SHOP_NEEDS_KAFKA(bench);
     kill_victim(bench);
     struct shop shop;
     rules = 2;
-    shop_open(&shop, bench->kafka, bench->server.address, "heir");
+    open_shop(&shop, bench->kafka, bench->server.address, "heir");
     until_low(&shop, RECORDS);
     check_made(1, 1); /* walked: the ledger knows them */
     shop_close(&shop);
@@ -346,17 +203,17 @@ static void test_killed_and_read_again_under_other_rules(void **state)
 
 static void test_closed_and_opened_again(void **state)
 {
-    struct bench *bench = *state;
-    NEEDS_KAFKA(bench);
+    struct shop_bench *bench = *state;
+    SHOP_NEEDS_KAFKA(bench);
     struct shop shop;
-    shop_open(&shop, bench->kafka, bench->server.address, "first");
+    open_shop(&shop, bench->kafka, bench->server.address, "first");
     until_low(&shop, RECORDS);
     shop_close(&shop);
     for (int i = 0; i < RECORDS; i++) {
         assert_int_equal(made_of[i], 1);
     }
-    shop_open(&shop, bench->kafka, bench->server.address, "second");
-    for (int64_t t = kit_begin(); committed(&shop) != RECORDS;) {
+    open_shop(&shop, bench->kafka, bench->server.address, "second");
+    for (int64_t t = kit_begin(); shop_committed(&shop, worker_name, 0) != RECORDS;) {
         assert_true(kit_waits(t)); /* stored and committed by the close */
     }
     shop_close(&shop);
@@ -369,10 +226,10 @@ static void test_closed_and_opened_again(void **state)
  * back. */
 static void test_partition_leaves_and_returns_with_records_unopened(void **state)
 {
-    struct bench *bench = *state;
-    NEEDS_KAFKA(bench);
+    struct shop_bench *bench = *state;
+    SHOP_NEEDS_KAFKA(bench);
     struct shop shop;
-    shop_open(&shop, bench->kafka, bench->server.address, "me");
+    open_shop(&shop, bench->kafka, bench->server.address, "me");
     struct intake *intake = shop.intake;
     redis_server_signal(&bench->server, SIGSTOP);
     for (int64_t t = kit_begin(); intake->pending_count < 3;) {
@@ -380,7 +237,7 @@ static void test_partition_leaves_and_returns_with_records_unopened(void **state
         shop_turn(&shop);
     }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, worker_topic, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_topic_partition_list_add(list, worker_name, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
     intake_rebalanced(intake->consumer, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, list, intake);
     assert_int_equal(intake->pending_count, 0);
     intake_rebalanced(intake->consumer, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, list, intake);

@@ -348,7 +348,8 @@ static void asyncapi_names_our_topics(void **state)
         const char *topic;
     } topics[] = {{"/channels/interviews/address", TOPIC_INTERVIEWS},
                   {"/channels/changelog/address", TOPIC_CHANGELOG},
-                  {"/channels/dead/address", TOPIC_DEAD}};
+                  {"/channels/dead/address", TOPIC_DEAD},
+                  {"/channels/retry/address", TOPIC_RETRY_PREFIX "{worker}"}};
     struct json_object *root = asyncapi();
     assert_true(span_is(json_text_at(root, "/asyncapi"), "3.0.0"));
     assert_int_equal(json_object_object_length(json_at(root, "/channels")), COUNT_OF(topics));

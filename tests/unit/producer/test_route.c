@@ -203,7 +203,8 @@ static void test_without_memory(void **state)
 
 static void test_topic_table(void **state)
 {
-    static const char *const names[] = {TOPIC_INTERVIEWS, TOPIC_CHANGELOG, TOPIC_DEAD};
+    static const char *const names[] = {TOPIC_INTERVIEWS, TOPIC_CHANGELOG, TOPIC_DEAD,
+                                        TOPIC_RETRY_PREFIX "ticket-filer"};
     size_t count = 0;
     const struct topic *topics = kafka_topics(&count);
     (void)state;
