@@ -225,9 +225,8 @@ static void make_record(const struct stages *stages, const struct work *work,
 
 /* How a record is written. */
 struct writing {
-    const char *mode;   /* "held" or "late", see record.lua */
-    bool journal_first; /* the changelog has it before Redis does */
-    bool release;       /* and the lease is let go */
+    const char *mode; /* "held" or "late", see record.lua */
+    bool release;     /* and the lease is let go */
     void (*done)(void *self, enum ledger_result result, const struct redis_reply *reply);
 };
 
@@ -250,11 +249,10 @@ static void write_record(struct stages *stages, struct work *work, span record,
                                      .arg_count = COUNT_OF(args),
                                      .done = writing.done,
                                      .self = work};
-    if (writing.journal_first) {
-        request.before[0] =
-            (struct ledger_line){.kind = 'S', .key = keys.spans[1], .value = record};
-        request.before_count = 1;
-    }
+    /* The changelog first: what Redis answers others with must not be forgotten with Redis. Should
+     * the script refuse, it returns the record that stands, which goes behind this one. */
+    request.before[0] = (struct ledger_line){.kind = 'S', .key = keys.spans[1], .value = record};
+    request.before_count = 1;
     work->owed = true;
     ledger_run(stages->parts.ledger, &request);
 }
@@ -309,7 +307,7 @@ void stages_intend(struct stages *stages, struct work *work)
      * grant knows of it, so nothing is sent that a later view could not have been told. */
     work->intend_sent_ms = stages_now(stages);
     write_record(stages, work, buf_span(&record),
-                 (struct writing){.mode = "held", .journal_first = true, .done = on_intended});
+                 (struct writing){.mode = "held", .done = on_intended});
     buf_close(&record);
 }
 
