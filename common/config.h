@@ -67,6 +67,7 @@ struct config_source {
 };
 
 struct config_worker {
+    char *mode; /* live | observe */
     char *ops;
     int64_t items_max;            /* items in flight */
     int64_t items_per_record_max; /* of which one record may hold */

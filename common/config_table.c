@@ -126,6 +126,9 @@ static const struct config_row ingest_rows[] = {
 };
 
 static const struct config_row worker_rows[] = {
+    {"mode", CONFIG_CHOICE, AT(worker, mode), .standard = "live", .choices = "live observe",
+     .help = "observe: read and ask, change nothing anywhere, and log what would be done, in a "
+             "consumer group of its own."},
     {"ops", CONFIG_TEXT, AT(worker, ops), .standard = "127.0.0.1:9465", .form = &form_listen,
      .help = "The worker's operations port: /healthz, /readyz and /metrics."},
     {"items_max", CONFIG_WHOLE, AT(worker, items_max), .standard = "512", .min = "1",

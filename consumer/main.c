@@ -69,7 +69,12 @@ static struct err serve(const struct config *config, const struct worker *worker
     int stop_fd = -1;
     TRY(stop_init(&stop_fd));
     TRY(ops_start(ops_at, &ops));
-    struct err err = engine_new(config, worker, clock_system(), stop_fd, ops, &engine);
+    struct engine_setup setup = {.config = config,
+                                 .worker = worker,
+                                 .clock = clock_system(),
+                                 .stop_fd = stop_fd,
+                                 .ops = ops};
+    struct err err = engine_new(&setup, &engine);
     if (!failed(err)) {
         err = engine_run(engine);
     }

@@ -71,6 +71,14 @@ static bool wanted(void *self, const struct load *load)
     return intake_wants(engine->intake, load);
 }
 
+static void would(void *self, const struct item *item, const char *stage, const char *what)
+{
+    const struct engine *engine = self;
+    if (engine->replay != NULL && engine->replay->would != NULL) {
+        engine->replay->would(item, stage, what);
+    }
+}
+
 static struct err build_ledger(struct engine *engine)
 {
     int outbox_fd = -1;
@@ -112,9 +120,17 @@ static void build_stages(struct engine *engine, uint64_t seed)
                                          .destination_count = engine->destination_count,
                                          .owner = engine->owner,
                                          .seed = seed,
+                                         .dry = engine->dry,
+                                         .would = would,
                                          .settled = settled,
                                          .wanted = wanted,
                                          .self = engine});
+}
+
+static void late_closed(void *self, const struct record *record)
+{
+    struct engine *engine = self;
+    later_closed(engine->later, record);
 }
 
 static struct err build_intake(struct engine *engine)
@@ -127,8 +143,21 @@ static struct err build_intake(struct engine *engine)
                                  .ledger = engine->ledger,
                                  .stages = engine->stages,
                                  .pool = &engine->pool,
-                                 .outbox = kafka_outbox_interface(engine->outbox)};
+                                 .outbox = kafka_outbox_interface(engine->outbox),
+                                 .dry = engine->dry,
+                                 .replay = engine->replay,
+                                 .late_closed = late_closed,
+                                 .self = engine};
     TRY(intake_new(parts, &engine->intake, &event_fd));
+    if (!engine->dry && engine->replay == NULL) { /* what is due is the group's to do */
+        engine->later = later_new((struct later_parts){.config = engine->config,
+                                                       .worker = engine->worker,
+                                                       .clock = engine->clock,
+                                                       .ledger = engine->ledger,
+                                                       .outbox = parts.outbox,
+                                                       .intake = engine->intake,
+                                                       .pool = &engine->pool});
+    }
     return loop_watch(engine, event_fd, LOOP_KAFKA);
 }
 
@@ -148,15 +177,17 @@ static struct err build(struct engine *engine)
     return build_intake(engine);
 }
 
-struct err engine_new(const struct config *config, const struct worker *worker,
-                      const struct clock *clock, int stop_fd, struct ops *ops, struct engine **out)
+struct err engine_new(const struct engine_setup *setup, struct engine **out)
 {
     struct engine *engine = mem_must_alloc(sizeof(*engine));
-    engine->config = config;
-    engine->worker = worker;
-    engine->clock = clock;
-    engine->ops = ops;
-    engine->stop_fd = stop_fd;
+    engine->config = setup->config;
+    engine->worker = setup->worker;
+    engine->clock = setup->clock;
+    engine->ops = setup->ops;
+    engine->stop_fd = setup->stop_fd;
+    engine->replay = setup->replay;
+    engine->dry = setup->replay != NULL ? setup->replay->dry
+                                        : strcmp(setup->config->worker.mode, "observe") == 0;
     engine->epoll_fd = -1;
     *out = engine;
     struct err err = build(engine);
@@ -181,6 +212,7 @@ void engine_free(struct engine **at)
         order_close(&engine->order);
         pool_close(&engine->pool);
     }
+    later_free(&engine->later);
     restore_free(&engine->restore);
     redis_free(&engine->redis);
     ledger_free(&engine->ledger);

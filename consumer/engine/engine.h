@@ -8,15 +8,22 @@
 
 #include "common/clock.h"
 #include "common/ops.h"
-#include "consumer/worker.h"
+#include "consumer/engine/replay.h"
 
 struct engine;
 
-/* `stop_fd` as from stop_init, `ops` may be NULL (both stay the caller's, like the clock).
- * ERR_CONFIG: the configuration does not do for this worker; ERR_FATAL. */
-MUST_USE struct err engine_new(const struct config *config, const struct worker *worker,
-                               const struct clock *clock, int stop_fd, struct ops *ops,
-                               struct engine **out);
+/* All of it stays the caller's. */
+struct engine_setup {
+    const struct config *config;
+    const struct worker *worker;
+    const struct clock *clock;
+    int stop_fd;                 /* as from stop_init */
+    struct ops *ops;             /* may be NULL */
+    const struct replay *replay; /* NULL: the work of the worker's group */
+};
+
+/* ERR_CONFIG: the configuration does not do for this worker; ERR_FATAL. */
+MUST_USE struct err engine_new(const struct engine_setup *setup, struct engine **out);
 /* Runs until asked to stop, then drains. ERR_FATAL: the process must exit and be started again. */
 MUST_USE struct err engine_run(struct engine *engine);
 /* What engine_run does between two waits: one turn, unless engine_ended. `*wait_ms`: how long
@@ -24,6 +31,8 @@ MUST_USE struct err engine_run(struct engine *engine);
 MUST_USE struct err engine_turn(struct engine *engine, int64_t *wait_ms);
 /* Stopped as asked: everything is drained, or the deadline for that is over. */
 bool engine_ended(struct engine *engine);
+/* A replay has come to its end, and was not stopped before. */
+bool engine_replayed(const struct engine *engine);
 void engine_free(struct engine **at);
 
 #endif

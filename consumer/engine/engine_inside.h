@@ -8,6 +8,7 @@
 
 #include "consumer/engine/engine.h"
 #include "consumer/engine/intake.h"
+#include "consumer/engine/later.h"
 #include "consumer/engine/restore.h"
 
 #define ENGINE_DESTINATIONS_MAX 8
@@ -20,7 +21,9 @@ struct engine {
     const struct worker *worker;
     const struct clock *clock;
     struct ops *ops;
-    char owner[33]; /* random: this process and no other */
+    const struct replay *replay; /* NULL: the work of the group */
+    bool dry;                    /* nothing is changed: a dry replay, or observing */
+    char owner[33];              /* random: this process and no other */
     int epoll_fd;
     int stop_fd;
     struct timers timers;
@@ -35,6 +38,7 @@ struct engine {
     struct order order;
     struct stages *stages;
     struct intake *intake;
+    struct later *later;
 
     bool began; /* the first turn was had */
     bool topics_there;

@@ -30,9 +30,14 @@ struct err intake_new(struct intake_parts parts, struct intake **out, int *event
 {
     struct intake *intake = mem_must_alloc(sizeof(*intake));
     char group[128];
-    struct kafka_role role = {
-        .client_id = "hearback-worker", .rebalanced = intake_rebalanced, .opaque = intake};
-    (void)snprintf(group, sizeof(group), "hearback.%s", parts.worker->name);
+    static const char *const options[] = {"enable.partition.eof", "true", NULL};
+    struct kafka_role role = {.client_id = "hearback-worker",
+                              .options = options,
+                              .rebalanced = intake_rebalanced,
+                              .opaque = intake};
+    /* Who observes, or replays, must not move the offsets of those who work. */
+    const char *suffix = parts.replay != NULL ? ".replay" : parts.dry ? ".observe" : "";
+    (void)snprintf(group, sizeof(group), "hearback.%s%s", parts.worker->name, suffix);
     intake->parts = parts;
     intake->digest = parts.worker->digest(parts.config);
     intake->unmade_last = &intake->unmade;
@@ -121,12 +126,21 @@ static bool take_record(struct intake *intake, rd_kafka_message_t *m)
             L_INT("expected_from", partition->window.next));
         intake_begin(intake, partition);
     }
+    const struct replay *replay = intake->parts.replay;
+    if (replay != NULL && m->offset >= partition->until) {
+        intake_ended(intake, m);
+        rd_kafka_message_destroy(m);
+        return true;
+    }
     int64_t at_ms = rd_kafka_message_timestamp(m, NULL);
-    enum seen_answer seen = seen_ask(&partition->seen, m->offset, at_ms);
+    bool walk = replay != NULL && (replay->again_skipped || replay->again_dead || replay->redo);
+    enum seen_answer seen = walk ? SEEN_NO : seen_ask(&partition->seen, m->offset, at_ms);
     if (seen == SEEN_LOADING) {
         return false;
     }
     metric_add(intake->metric_records, 1);
+    partition->at_end = partition->at_end && m->offset < partition->end_offset;
+    partition->read_ms = at_ms > partition->read_ms ? at_ms : partition->read_ms;
     if (seen == SEEN_YES) {
         metric_add(intake->metric_skipped, 1);
         window_open(&partition->window, m->offset);
@@ -139,17 +153,19 @@ static bool take_record(struct intake *intake, rd_kafka_message_t *m)
     return true;
 }
 
-static struct err judge_error(const rd_kafka_message_t *m)
+static struct err judge_error(struct intake *intake, const rd_kafka_message_t *m)
 {
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        intake_ended(intake, m);
+        return NO_ERROR;
+    }
     if (m->err == RD_KAFKA_RESP_ERR__FATAL || m->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
         LOG(LOG_ERROR, "consumer_dead", L_TEXT("found", rd_kafka_message_errstr(m)),
             L_TEXT("expected", "a member of the group; the process ends and starts again"));
         FAIL(ERR_FATAL, (int)m->err, "the consumer has failed for good");
     }
-    if (m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        LOG(LOG_WARN, "consumer_error", L_TEXT("found", rd_kafka_message_errstr(m)),
-            L_TEXT("expected", "records; librdkafka goes on by itself"));
-    }
+    LOG(LOG_WARN, "consumer_error", L_TEXT("found", rd_kafka_message_errstr(m)),
+        L_TEXT("expected", "records; librdkafka goes on by itself"));
     return NO_ERROR;
 }
 
@@ -191,7 +207,7 @@ static struct err consume(struct intake *intake, size_t most, bool *more)
     struct err err = NO_ERROR;
     for (ssize_t i = 0; i < count; i++) {
         if (batch[i]->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            struct err found = judge_error(batch[i]);
+            struct err found = judge_error(intake, batch[i]);
             err = failed(err) ? err : found;
             rd_kafka_message_destroy(batch[i]);
         } else {
@@ -199,6 +215,7 @@ static struct err consume(struct intake *intake, size_t most, bool *more)
         }
     }
     *more = count > 0 && (size_t)count == most;
+    intake->caught_up = !*more && most == INTAKE_BATCH;
     return err;
 }
 
@@ -226,6 +243,7 @@ struct err intake_turn(struct intake *intake, bool *more)
         open_pending(intake);
         intake_pump(intake);
     }
+    intake->caught_up = false;
     bool takes = !intake->stopping && open && has_room(intake);
     watch_shortage(intake, takes);
     if (intake->pending_count == 0 && takes) {

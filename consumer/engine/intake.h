@@ -7,6 +7,7 @@
 #ifndef HEARBACK_CONSUMER_ENGINE_INTAKE_H
 #define HEARBACK_CONSUMER_ENGINE_INTAKE_H
 
+#include "consumer/engine/replay.h"
 #include "consumer/engine/seen.h"
 #include "consumer/engine/stages.h"
 #include "consumer/engine/window.h"
@@ -22,7 +23,12 @@ struct partition {
     struct window window;
     int64_t stored;
     struct seen seen;
-    bool dirty; /* something settled since offsets were stored */
+    bool dirty;         /* something settled since offsets were stored */
+    bool at_end;        /* its end was reached, and nothing came since */
+    int64_t end_offset; /* where that was: all below it came before */
+    int64_t read_ms;    /* the newest timestamp read */
+    int64_t until;      /* of a replay: the first offset it does not read */
+    bool replayed;      /* a replay has read it to there */
 };
 
 struct intake;
@@ -36,6 +42,11 @@ struct intake_parts {
     struct stages *stages;
     struct pool *pool;
     struct outbox outbox;
+    bool dry;                    /* no marks, no letters: what would be done is only told */
+    const struct replay *replay; /* NULL: the work of the group */
+    /* A load that intake_open_late opened is closed. */
+    void (*late_closed)(void *self, const struct record *record);
+    void *self;
 };
 
 MUST_USE struct err intake_new(struct intake_parts parts, struct intake **out, int *event_fd);
@@ -50,6 +61,18 @@ MUST_USE struct err intake_turn(struct intake *intake, bool *more);
 void intake_stop(struct intake *intake);
 /* Once a turn, at its end. */
 void intake_store(struct intake *intake);
+
+/* For later entries (later.c). */
+/* Wall time up to which all our partitions were read: what was said before was heard. */
+int64_t intake_read_until_ms(const struct intake *intake);
+/* Topic (static) and partition number `index` of those that are assigned; false beyond the last. */
+bool intake_place(const struct intake *intake, size_t index, struct origin *place);
+/* Opens the record once more for the effects whose digests are in `only` (copied; see struct job).
+ * Takes the message. False when its partition is not ours any more. */
+bool intake_open_late(struct intake *intake, rd_kafka_message_t *message, span only);
+
+/* A replay has read all it was asked for, and all of it is settled. */
+bool intake_replayed(const struct intake *intake);
 
 /* For the stage driver's hooks. */
 void intake_settled(void *self, struct load *load);

@@ -58,7 +58,7 @@ static struct partition *make_partition(struct intake *intake, const char *topic
     return made;
 }
 
-static void gained(struct intake *intake, const rd_kafka_topic_partition_t *at)
+struct partition *intake_gain(struct intake *intake, const rd_kafka_topic_partition_t *at)
 {
     struct partition *partition = intake_partition(intake, at->topic, at->partition);
     if (partition == NULL) {
@@ -66,7 +66,10 @@ static void gained(struct intake *intake, const rd_kafka_topic_partition_t *at)
     }
     partition->assigned = true;
     intake_begin(intake, partition);
+    partition->at_end = false;
+    partition->read_ms = 0;
     metric_add(partition->topic->metric_partitions, 1);
+    return partition;
 }
 
 /* What was read of the partition and not opened is read again by its next owner. */
@@ -110,7 +113,7 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         say_rebalance("assigned", partitions);
         for (int i = 0; i < partitions->cnt; i++) {
-            gained(intake, &partitions->elems[i]);
+            (void)intake_gain(intake, &partitions->elems[i]);
         }
         error = rd_kafka_incremental_assign(rk, partitions);
         /* Whether a partition is paused outlives its assignment: say it anew. */
@@ -144,7 +147,7 @@ void intake_store(struct intake *intake)
         p->dirty = false;
         seen_flush(&p->seen);
         int64_t low = window_low(&p->window);
-        if (low > p->stored) {
+        if (low > p->stored && intake->parts.replay == NULL) { /* a replay has no offsets */
             list = list == NULL ? rd_kafka_topic_partition_list_new(8) : list;
             rd_kafka_topic_partition_list_add(list, p->topic->name, p->id)->offset = low;
             p->stored = low;
@@ -167,6 +170,9 @@ void intake_store(struct intake *intake)
 
 struct err intake_join(struct intake *intake)
 {
+    if (intake->parts.replay != NULL) {
+        return intake_replay_begin(intake);
+    }
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(INTAKE_TOPICS);
     for (size_t i = 0; i < COUNT_OF(intake->topics); i++) {
         rd_kafka_topic_partition_list_add(topics, intake->topics[i].name, RD_KAFKA_PARTITION_UA);

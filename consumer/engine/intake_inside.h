@@ -21,6 +21,7 @@
 #define INTAKE_IDLE_POLL_MS   100 /* while there is no room: one record, so rebalances are served */
 #define INTAKE_PAUSE_AFTER_MS 1000
 #define INTAKE_MEMORY_WAIT_MS 60000 /* then a record that cannot be held is a dead letter */
+#define INTAKE_HEARD_MS       1000  /* a record is here within that time, when nothing is behind */
 #define INTAKE_ARENA_BYTES    (64u << 20)
 
 enum { INTAKE_SOURCE, INTAKE_RETRY, INTAKE_TOPICS };
@@ -41,7 +42,8 @@ struct intake {
     bool joined;
     bool stopping;
     bool shrank;
-    bool full; /* between the two marks the answer stays what it was */
+    bool caught_up; /* in this turn everything that had come in was taken */
+    bool full;      /* between the two marks the answer stays what it was */
     uint64_t digest;
     struct intake_topic topics[INTAKE_TOPICS];
     struct partition *partitions; /* of both topics */
@@ -64,6 +66,8 @@ struct intake {
 /* NULL: never ours. */
 struct partition *intake_partition(struct intake *intake, const char *topic, int32_t id);
 struct partition *intake_partition_of(struct intake *intake, const rd_kafka_message_t *m);
+/* The partition is ours from now on. */
+struct partition *intake_gain(struct intake *intake, const rd_kafka_topic_partition_t *at);
 /* The partition's offsets begin anew: what is open of the old ones settles no more. */
 void intake_begin(struct intake *intake, struct partition *partition);
 void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
@@ -81,6 +85,14 @@ void intake_pump(struct intake *intake);
 MUST_USE struct err intake_retry_read(struct job *job, rd_kafka_headers_t *headers);
 /* Is the effect among those wanted of the record? */
 bool intake_retry_wants(const struct job *job, span effect_id);
+/* intake_replay.c */
+/* Assigns what the replay is to read, instead of joining the group. ERR_RETRY: Kafka is away. */
+MUST_USE struct err intake_replay_begin(struct intake *intake);
+/* Is the item, or its record, what the replay was asked for? */
+bool intake_replay_wants(const struct replay *replay, const struct item *item);
+/* The end of the partition, or of what is to be read of it, was reached. */
+void intake_ended(struct intake *intake, const rd_kafka_message_t *m);
+
 span intake_header(const rd_kafka_headers_t *headers, const char *name);
 
 #endif

@@ -9,6 +9,9 @@
 
 static void free_load(struct intake *intake, struct load *load)
 {
+    if (load->late) {
+        intake->parts.late_closed(intake->parts.self, &load->job.record);
+    }
     arena_close(&load->job.arena);
     rd_kafka_message_destroy(load->message);
     mem_free(load);
@@ -41,9 +44,12 @@ void intake_settled(void *self, struct load *load)
     struct intake *intake = self;
     struct partition *partition = load->partition;
     unlink_unmade(intake, load);
-    if (!load->spoiled && partition->assigned && load->generation == partition->generation) {
+    bool ours = partition->assigned && load->generation == partition->generation;
+    if (!load->spoiled && ours && !load->late) {
         window_settle(&partition->window, load->job.record.offset);
-        seen_mark(&partition->seen, load->job.record.offset, load->job.record.at_ms);
+        if (!intake->parts.dry && !load->partial) {
+            seen_mark(&partition->seen, load->job.record.offset, load->job.record.at_ms);
+        }
         partition->dirty = true;
     }
     free_load(intake, load);
@@ -75,7 +81,8 @@ static struct record read_record(const struct partition *partition, const rd_kaf
                            .source = source_name(intake_header(headers, "ce_source"))};
 }
 
-void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *m)
+static struct load *make_load(struct intake *intake, struct partition *partition,
+                              rd_kafka_message_t *m)
 {
     struct load *load = mem_must_alloc(sizeof(*load));
     struct job *job = &load->job;
@@ -95,10 +102,36 @@ void intake_open(struct intake *intake, struct partition *partition, rd_kafka_me
         load->refusal =
             (struct err){.class = ERR_POISON, .text = "the record has no value", .where = ERR_HERE};
     }
-    window_open(&partition->window, m->offset);
     *intake->unmade_last = load;
     intake->unmade_last = &load->next;
     intake->loads++;
+    return load;
+}
+
+void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *m)
+{
+    struct load *load = make_load(intake, partition, m);
+    const struct replay *replay = intake->parts.replay;
+    if (replay != NULL) {
+        load->partial = replay->key.len > 0;
+        load->job.again_dead = load->job.again_dead || replay->again_dead;
+        load->job.redo = replay->redo;
+    }
+    window_open(&partition->window, m->offset);
+}
+
+bool intake_open_late(struct intake *intake, rd_kafka_message_t *m, span only)
+{
+    struct partition *partition = intake_partition_of(intake, m);
+    if (partition == NULL || !partition->assigned || intake->stopping) {
+        rd_kafka_message_destroy(m);
+        return false;
+    }
+    struct load *load = make_load(intake, partition, m);
+    load->late = true;
+    load->job.only = arena_copy(&load->job.arena, only);
+    CHECK(load->job.only.at != NULL); /* 64 KiB of a fresh arena */
+    return true;
 }
 
 void intake_stop(struct intake *intake)
@@ -149,6 +182,15 @@ static void send_letter(struct intake *intake, struct load *load)
 
 static void bury_record(struct intake *intake, struct load *load, struct err err)
 {
+    if (intake->parts.dry) {
+        LOG(LOG_INFO, "record_would", L_SPAN("topic", load->job.origin.topic),
+            L_INT("partition", load->job.origin.partition),
+            L_INT("offset", load->job.origin.offset), L_TEXT("what", "dead letter"),
+            L_TEXT("detail", err.text));
+        load->made_all = true;
+        load->job.nothing = "would_be_dead";
+        return;
+    }
     load->intake = intake;
     load->made_all = true;
     load->open++; /* the letter is owed */
@@ -179,7 +221,8 @@ static struct err make_item(struct intake *intake, struct load *load, struct wor
                                            : intake->parts.worker->itemise(job, &work->item, made);
     *made = *made && !failed(err);
     job->made += *made ? 1 : 0;
-    if (!*made || !intake_retry_wants(job, work->item.effect_id)) {
+    if (!*made || !intake_retry_wants(job, work->item.effect_id) ||
+        !intake_replay_wants(intake->parts.replay, &work->item)) {
         pool_return(intake->parts.pool, work);
         return err;
     }

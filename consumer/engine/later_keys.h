@@ -9,13 +9,17 @@
 
 #include "consumer/worker.h"
 
+#define LATER_TOPIC_ROOM 256
+#define LATER_KEY_ROOM   (LATER_TOPIC_ROOM + 128)
+
 struct later_keys {
-    char due[256]; /* sorted set: effect id by due time */
-    char entries[288]; /* hash: effect id to {"offset":…,"at":…,"due":…,"put":…,"r":…,"k":…} */
+    char due[LATER_KEY_ROOM]; /* sorted set: effect id by due time */
+    char entries[LATER_KEY_ROOM +
+                 16]; /* hash: effect id to {"offset":…,"at":…,"due":…,"put":…,"r":…,"k":…} */
     span spans[2];
 };
 
-/* `record`: any of that topic and partition. */
-void later_keys_make(const char *worker, const struct record *record, struct later_keys *keys);
+/* `place`: any of that topic and partition. */
+void later_keys_make(const char *worker, const struct origin *place, struct later_keys *keys);
 
 #endif

@@ -160,6 +160,9 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
         begin_stop(engine);
     }
     TRY(join_when_ready(engine));
+    if (engine->replay != NULL && !engine->stopping && engine_replayed(engine)) {
+        begin_stop(engine);
+    }
     TRY(intake_turn(engine->intake, &more));
     if (intake_shrank(engine->intake)) {
         stages_sweep(engine->stages);
@@ -167,6 +170,9 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     wait = sooner(wait, redis_turn(engine->redis));
     TRY(kafka_outbox_turn(engine->outbox));
     wait = sooner(wait, restore_turn(engine->restore));
+    if (engine->later != NULL && !engine->stopping) {
+        wait = sooner(wait, later_turn(engine->later));
+    }
     int64_t calls_wait = calls_turn(engine->calls, clock_mono_ms(engine->clock));
     timers_run(&engine->timers, clock_mono_ms(engine->clock));
     bool ran = stages_run(engine->stages);
@@ -181,6 +187,11 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     }
     *wait_ms = more || ran || may_join(engine) ? 0 : wait;
     return engine->fatal;
+}
+
+bool engine_replayed(const struct engine *engine)
+{
+    return engine->joined && intake_replayed(engine->intake);
 }
 
 struct err engine_turn(struct engine *engine, int64_t *wait_ms)

@@ -15,8 +15,8 @@ static void make_entry(const struct work *work, const struct clock *clock, struc
 {
     const struct record *record = &work->load->job.record;
     buf_addf(out, "{\"offset\":%lld,\"at\":%lld,\"due\":%lld,\"put\":%lld,\"r\":\"%s\",\"k\":",
-             (long long)record->offset, (long long)record->at_ms, (long long)work->step.due_ms,
-             (long long)clock_wall_ms(clock), work->step.reason);
+             (long long)work->load->job.origin.offset, (long long)record->at_ms,
+             (long long)work->step.due_ms, (long long)clock_wall_ms(clock), work->step.reason);
     buf_add_json(out, work->item.order_key);
     buf_add_char(out, '}');
 }
@@ -61,7 +61,7 @@ void stages_later(struct stages *stages, struct work *work)
     struct buf entry;
     char due[24];
     warn_of_retention(stages, work);
-    later_keys_make(stages->parts.worker->name, &work->load->job.record, &keys);
+    later_keys_make(stages->parts.worker->name, &work->load->job.origin, &keys);
     buf_init(&entry, WORK_ARENA_BYTES);
     make_entry(work, stages->parts.clock, &entry);
     (void)snprintf(due, sizeof(due), "%lld", (long long)work->step.due_ms);
@@ -93,7 +93,7 @@ void stages_drop_later(struct stages *stages, const struct work *work)
         return;
     }
     struct later_keys keys;
-    later_keys_make(stages->parts.worker->name, &work->load->job.record, &keys);
+    later_keys_make(stages->parts.worker->name, &work->load->job.origin, &keys);
     struct ledger_request request = {.script = &script_later_drop,
                                      .keys = keys.spans,
                                      .key_count = 2,

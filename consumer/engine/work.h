@@ -38,6 +38,7 @@ struct load {
     struct intake *intake;  /* while its dead letter is owed */
     struct err refusal;     /* set: no items can be made of it at all */
     const char *unreadable; /* static: why no items could be made */
+    bool partial;           /* not all items were wanted: that it is settled says nothing */
     bool late;              /* read again for items whose time has come: not in the window */
     size_t admitted;        /* of the items made, those that were wanted */
     int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */

@@ -1,8 +1,14 @@
--- An item that was to go on later has come to its end.
+-- Items that were to go on later have come to their end.
 --
 -- KEYS  1 due times of a partition's items (sorted set by effect)   2 their entries (hash)
--- ARGV  1 effect id
+-- ARGV  1… effect ids
 -- Returns {"ok", "", journal}
-write('ZREM', KEYS[1], ARGV[1])
-write('HDEL', KEYS[2], ARGV[1])
-return answer('ok', '', {'Z', KEYS[1], ARGV[1], false, 'H', KEYS[2], ARGV[1], false})
+local journal = {}
+for _, effect in ipairs(ARGV) do
+    write('ZREM', KEYS[1], effect)
+    write('HDEL', KEYS[2], effect)
+    for _, word in ipairs({'Z', KEYS[1], effect, false, 'H', KEYS[2], effect, false}) do
+        table.insert(journal, word)
+    end
+end
+return answer('ok', '', journal)
