@@ -18,6 +18,9 @@
 /* And a worker's name: records that this worker is to take up again. */
 #define TOPIC_RETRY_PREFIX "hearback.retry."
 
+/* For how long the changelog must keep what says that a key was taken back. */
+#define TOPIC_CHANGELOG_TOMBSTONES_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
+
 struct topic {
     const char *name;
     bool compacted;            /* keeps the last value a key */

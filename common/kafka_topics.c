@@ -108,7 +108,7 @@ static size_t settings_of(const struct topic *topic, const struct config_kafka *
         out[n++] = (struct setting){"min.cleanable.dirty.ratio", "0.2", 0};
         out[n++] = (struct setting){"min.compaction.lag.ms", NULL, 60 * 60 * 1000};
         out[n++] = (struct setting){"max.compaction.lag.ms", NULL, 6 * DAY_MS};
-        out[n++] = (struct setting){"delete.retention.ms", NULL, 7 * DAY_MS};
+        out[n++] = (struct setting){"delete.retention.ms", NULL, TOPIC_CHANGELOG_TOMBSTONES_MS};
     }
     CHECK(n <= SETTINGS_MAX);
     return n;

@@ -202,10 +202,17 @@ uint16_t ops_port(const struct ops *ops)
     return ops->port;
 }
 
+/* Up to a colon: what stands behind it is progress, and not said in the log at every step. */
+static bool same_kind(const char *one, const char *two)
+{
+    size_t len = strcspn(one, ":");
+    return len == strcspn(two, ":") && strncmp(one, two, len) == 0;
+}
+
 void ops_ready(struct ops *ops, const char *reason)
 {
     const char *before = atomic_exchange(&ops->reason, reason);
-    if (before == reason || (before != NULL && reason != NULL && strcmp(before, reason) == 0)) {
+    if (before == reason || (before != NULL && reason != NULL && same_kind(before, reason))) {
         return;
     }
     if (reason == NULL) {

@@ -23,6 +23,7 @@
 #define REDIS_REPLY_BYTES_MAX  (64u << 20)
 #define REDIS_REPLY_DEPTH_MAX  8
 #define REDIS_IDLE_TURN_MS     1000
+#define REDIS_ARGS_FEW         64 /* that many are laid out on the stack */
 
 struct redis_command {
     struct redis_command *next;
@@ -53,6 +54,11 @@ struct redis {
     struct redis_command *oldest; /* in the order sent, replied or not */
     struct redis_command **newest;
     size_t in_flight;
+};
+
+struct argument_room {
+    const char **argv;
+    size_t *lens;
 };
 
 /* ---- what hiredis tells us --------------------------------------------------------------- */
@@ -301,6 +307,32 @@ static void start_connect(struct redis *redis)
     (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
 }
 
+static bool post_in(struct redis *redis, struct redis_command *command, const span *args,
+                    size_t count, struct argument_room room)
+{
+    for (size_t i = 0; i < count; i++) {
+        room.argv[i] = args[i].len == 0 ? "" : (const char *)args[i].at;
+        room.lens[i] = args[i].len;
+    }
+    return redisAsyncCommandArgv(redis->context, on_reply, command, (int)count, room.argv,
+                                 room.lens) == REDIS_OK;
+}
+
+static bool post(struct redis *redis, struct redis_command *command, const span *args, size_t count)
+{
+    const char *argv[REDIS_ARGS_FEW];
+    size_t lens[REDIS_ARGS_FEW];
+    if (count <= REDIS_ARGS_FEW) {
+        return post_in(redis, command, args, count, (struct argument_room){argv, lens});
+    }
+    struct argument_room room = {mem_must_alloc(count * sizeof(*room.argv)),
+                                 mem_must_alloc(count * sizeof(*room.lens))};
+    bool posted = post_in(redis, command, args, count, room);
+    mem_free(room.argv);
+    mem_free(room.lens);
+    return posted;
+}
+
 void redis_send(struct redis *redis, const span *args, size_t count, redis_answered answered,
                 void *self)
 {
@@ -313,14 +345,7 @@ void redis_send(struct redis *redis, const span *args, size_t count, redis_answe
     *redis->newest = command;
     redis->newest = &command->next;
     redis->in_flight++;
-    const char *argv[REDIS_ARGS_MAX];
-    size_t lens[REDIS_ARGS_MAX];
-    for (size_t i = 0; i < count; i++) {
-        argv[i] = args[i].len == 0 ? "" : (const char *)args[i].at;
-        lens[i] = args[i].len;
-    }
-    if (!redis->connected || redisAsyncCommandArgv(redis->context, on_reply, command, (int)count,
-                                                   argv, lens) != REDIS_OK) {
+    if (!redis->connected || !post(redis, command, args, count)) {
         command->replied = true; /* reply.kind is REDIS_LOST, the zero value */
     }
 }

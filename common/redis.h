@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "common/config.h"
 
-#define REDIS_ARGS_MAX 64
+#define REDIS_ARGS_MAX 1088 /* a batch of the restore */
 
 enum redis_kind {
     REDIS_LOST, /* nobody knows whether it was done */

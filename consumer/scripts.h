@@ -7,7 +7,8 @@
  *   word, text, journal, extras…
  * where the journal is a flat list of quads (kind, key, field, value) that the
  * ledger appends to the changelog before the result counts; kind S is a string
- * key, H a field of a hash. A dry run's journal is empty.
+ * key, H a field of a hash, Z a member of a sorted set (the field) with its score
+ * (the value); a value that is no text (false) takes it back. A dry run's journal is empty.
  */
 #ifndef HEARBACK_CONSUMER_SCRIPTS_H
 #define HEARBACK_CONSUMER_SCRIPTS_H
@@ -21,6 +22,8 @@ extern struct script script_claim;
 extern struct script script_record;
 extern struct script script_lease;
 extern struct script script_seen_mark;
+extern struct script script_mark;
+extern struct script script_restore_clear;
 extern struct script script_restore_apply;
 extern struct script script_restore_done;
 extern struct script script_restore_unlock;

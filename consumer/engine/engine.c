@@ -96,6 +96,7 @@ static struct err build_ledger(struct engine *engine)
                                                          .redis = engine->redis,
                                                          .ledger = engine->ledger,
                                                          .timers = &engine->timers,
+                                                         .outbox = engine->outbox,
                                                          .owner = engine->owner,
                                                          .opened = on_ledger_open,
                                                          .self = engine});

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One operation after the other through its four steps. An operation is one
- * allocation with an arena; it is in exactly one place at a time: with the
- * outbox (lines that wait for the broker), with Redis, or in the list that waits
- * for the epoch to be confirmed. One thread.
+ * Each operation through its five steps. An operation is one allocation with an
+ * arena; it is in exactly one place at a time: with the outbox (lines that wait
+ * for the broker), with Redis, or in the list that waits for the epoch to be
+ * confirmed. A confirmation counts for what was in the list when it was asked for,
+ * and for scripts whose answers came before its own. One thread.
  */
 #include "consumer/engine/ledger.h"
 
@@ -15,10 +16,11 @@
 #include <stdio.h>
 
 #define LEDGER_OP_BYTES_MAX    (64u << 20)
+#define LEDGER_ARGS_MAX        64
 #define LEDGER_WATCH_MS        1000 /* an idle worker, too, notices that the view is gone */
 #define LEDGER_FIELD_SEPARATOR '\x1f'
 
-enum op_step { OP_BEFORE, OP_SCRIPT, OP_CONFIRM, OP_AFTER };
+enum op_step { OP_BEFORE, OP_SCRIPT, OP_CONFIRM, OP_AFTER, OP_AGREE };
 
 struct op {
     struct op *next; /* in the list that waits for the epoch */
@@ -26,7 +28,9 @@ struct op {
     struct ledger_request request; /* its spans live in the arena */
     enum op_step step;
     uint64_t view;
-    size_t acks; /* still owed by the broker */
+    int64_t began_ms;
+    uint64_t needs; /* the first confirmation that counts for it */
+    size_t acks;    /* still owed by the broker */
     bool refused;
     bool sending; /* lines are being handed to the outbox: their answers wait */
     struct redis_reply reply;
@@ -39,11 +43,14 @@ struct ledger {
     const struct clock *clock;
     bool open;
     struct buf epoch;
-    int64_t began_ms;
+    int64_t opened_ms;     /* by the monotonic clock */
+    int64_t age_opened_ms; /* how old the view was then, at least */
     uint64_t view;
     struct op *unconfirmed;
     struct op **unconfirmed_last;
     bool confirm_owed;
+    uint64_t confirms_sent;
+    uint64_t confirms_answered;
     int64_t confirmed_ms; /* when the epoch was last asked for */
     size_t in_flight;
     void (*lost)(void *self);
@@ -92,9 +99,9 @@ uint64_t ledger_view(const struct ledger *ledger)
     return ledger->view;
 }
 
-int64_t ledger_view_began_ms(const struct ledger *ledger)
+int64_t ledger_view_age_ms(const struct ledger *ledger)
 {
-    return ledger->began_ms;
+    return ledger->age_opened_ms + clock_mono_ms(ledger->clock) - ledger->opened_ms;
 }
 
 size_t ledger_in_flight(const struct ledger *ledger)
@@ -108,14 +115,17 @@ void ledger_on_lost(struct ledger *ledger, void (*lost)(void *self), void *self)
     ledger->lost_self = self;
 }
 
-void ledger_open(struct ledger *ledger, span epoch, int64_t began_ms)
+void ledger_open(struct ledger *ledger, span epoch, int64_t age_ms)
 {
     if (!span_equal(buf_span(&ledger->epoch), epoch)) {
         ledger->view++;
+    } else if (ledger_view_age_ms(ledger) > age_ms) {
+        age_ms = ledger_view_age_ms(ledger);
     }
     buf_clear(&ledger->epoch);
     buf_add(&ledger->epoch, epoch);
-    ledger->began_ms = began_ms;
+    ledger->opened_ms = clock_mono_ms(ledger->clock);
+    ledger->age_opened_ms = age_ms;
     ledger->open = true;
 }
 
@@ -131,15 +141,41 @@ void ledger_line_key(const struct ledger_line *line, struct buf *key)
     buf_add_char(key, line->kind);
     buf_add_char(key, ':');
     buf_add(key, line->key);
-    if (line->kind == 'H') {
+    if (line->kind != 'S') {
         buf_add_char(key, LEDGER_FIELD_SEPARATOR);
         buf_add(key, line->field);
     }
 }
 
+static bool kind_known(char kind)
+{
+    return kind == 'S' || kind == 'H' || kind == 'Z';
+}
+
+/* What Redis takes for a score, and is finite. */
+static bool is_score(span text)
+{
+    size_t digits = 0;
+    size_t at = text.len > 0 && text.at[0] == '-' ? 1 : 0;
+    for (bool point = false; at < text.len; at++) {
+        if (text.at[at] == '.' && !point && digits > 0) {
+            point = true;
+            continue;
+        }
+        if (text.at[at] < '0' || text.at[at] > '9') {
+            return false;
+        }
+        digits++;
+    }
+    return digits > 0 && text.len <= 32;
+}
+
 bool ledger_line_parse(span key, span value, struct ledger_line *line)
 {
-    if (key.len < 3 || key.at[1] != ':' || (key.at[0] != 'S' && key.at[0] != 'H')) {
+    if (key.len < 3 || key.at[1] != ':' || !kind_known((char)key.at[0])) {
+        return false;
+    }
+    if (key.at[0] == 'Z' && value.at != NULL && !is_score(value)) {
         return false;
     }
     *line = (struct ledger_line){.kind = (char)key.at[0], .value = value};
@@ -162,8 +198,12 @@ bool ledger_line_parse(span key, span value, struct ledger_line *line)
 static void finish(struct op *op, enum ledger_result result)
 {
     struct ledger *ledger = op->ledger;
+    int64_t took_ms = clock_mono_ms(ledger->clock) - op->began_ms;
     if (result == LEDGER_OK && op->view != ledger->view) {
         result = LEDGER_VIEW; /* what was written is in no view that counts */
+    }
+    if (result == LEDGER_OK && op->request.before_count > 0 && took_ms > LEDGER_BEFORE_MAX_MS) {
+        result = LEDGER_AGAIN;
     }
     if (result != LEDGER_OK) {
         metric_add(ledger->redone, 1);
@@ -176,6 +216,15 @@ static void finish(struct op *op, enum ledger_result result)
 
 static void run_script(struct op *op);
 
+static void await_confirmation(struct op *op, uint64_t needs)
+{
+    struct ledger *ledger = op->ledger;
+    op->needs = needs;
+    op->next = NULL;
+    *ledger->unconfirmed_last = op;
+    ledger->unconfirmed_last = &op->next;
+}
+
 static void lines_durable(struct op *op)
 {
     if (op->acks > 0 || op->sending) {
@@ -186,8 +235,12 @@ static void lines_durable(struct op *op)
         finish(op, LEDGER_AGAIN);
     } else if (op->step == OP_BEFORE) {
         run_script(op);
-    } else {
+    } else if (op->request.dry || redis_element(&op->reply, 2)->count == 0) {
         finish(op, LEDGER_OK);
+    } else {
+        op->step = OP_AGREE;
+        op->ledger->confirm_owed = true;
+        await_confirmation(op, op->ledger->confirms_sent + 1);
     }
 }
 
@@ -216,16 +269,14 @@ static void send_line(struct op *op, const struct ledger_line *line)
 static void send_journal(struct op *op)
 {
     const struct redis_reply *journal = redis_element(&op->reply, 2);
-    CHECK(!op->request.dry || journal->count == 0);
+    size_t count = op->request.dry ? 0 : journal->count;
     op->step = OP_AFTER;
     op->sending = true;
-    for (size_t i = 0; i + 3 < journal->count; i += 4) {
-        span kind = redis_element(journal, i)->text;
-        struct ledger_line line = {.kind = kind.len == 1 ? (char)kind.at[0] : '?',
+    for (size_t i = 0; i + 3 < count; i += 4) {
+        struct ledger_line line = {.kind = (char)redis_element(journal, i)->text.at[0],
                                    .key = redis_element(journal, i + 1)->text,
                                    .field = redis_element(journal, i + 2)->text,
                                    .value = redis_element(journal, i + 3)->text};
-        CHECK(line.kind == 'S' || line.kind == 'H'); /* our own scripts wrote it */
         send_line(op, &line);
     }
     op->sending = false;
@@ -243,16 +294,27 @@ static void send_before(struct op *op)
     lines_durable(op);
 }
 
+/* Word, text and journal, as each script returns; anything else says nothing. */
+static bool is_answer(const struct redis_reply *reply)
+{
+    const struct redis_reply *journal = redis_element(reply, 2);
+    bool fits = reply->count >= 3 && redis_element(reply, 0)->kind == REDIS_TEXT &&
+                journal->kind == REDIS_LIST && journal->count % 4 == 0;
+    for (size_t i = 0; fits && i < journal->count; i += 4) {
+        span kind = redis_element(journal, i)->text;
+        fits = kind.len == 1 && kind_known((char)kind.at[0]);
+    }
+    return fits;
+}
+
 static void on_script(void *self, const struct redis_reply *reply)
 {
     struct op *op = self;
     struct ledger *ledger = op->ledger;
     failpoint("script_ran");
-    if (reply->kind == REDIS_LIST && redis_copy(&op->arena, reply, &op->reply)) {
+    if (is_answer(reply) && redis_copy(&op->arena, reply, &op->reply)) {
         op->step = OP_CONFIRM;
-        op->next = NULL;
-        *ledger->unconfirmed_last = op;
-        ledger->unconfirmed_last = &op->next;
+        await_confirmation(op, ledger->confirms_answered + 1);
         return;
     }
     if (reply->kind == REDIS_ERROR) {
@@ -263,6 +325,10 @@ static void on_script(void *self, const struct redis_reply *reply)
                 L_SPAN("found", reply->text),
                 L_TEXT("expected", "a Redis that takes writes; trying again"));
         }
+    } else if (reply->kind != REDIS_LOST) {
+        LOG(LOG_ERROR, "redis_strange", L_TEXT("script", op->request.script->name),
+            L_TEXT("found", "an answer that no script of ours gives"),
+            L_TEXT("expected", "a list of word, text and journal; trying again"));
     }
     finish(op, LEDGER_AGAIN);
 }
@@ -275,14 +341,14 @@ static void run_script(struct op *op)
         return;
     }
     const struct ledger_request *r = &op->request;
-    span args[REDIS_ARGS_MAX];
+    span args[LEDGER_ARGS_MAX];
     char key_count[24];
     (void)snprintf(key_count, sizeof(key_count), "%zu", r->key_count);
     size_t count = 0;
     args[count++] = span_text("EVALSHA");
     args[count++] = span_text(r->script->sha);
     args[count++] = span_text(key_count);
-    CHECK(r->key_count + r->arg_count + count < REDIS_ARGS_MAX);
+    CHECK(r->key_count + r->arg_count + count < LEDGER_ARGS_MAX);
     for (size_t i = 0; i < r->key_count; i++) {
         args[count++] = r->keys[i];
     }
@@ -304,18 +370,23 @@ static void on_epoch(void *self, const struct redis_reply *reply)
     struct ledger *ledger = self;
     struct op *op = TAKE(ledger->unconfirmed);
     ledger->unconfirmed_last = &ledger->unconfirmed;
+    ledger->confirms_answered++;
     bool same = reply->kind == REDIS_TEXT && span_equal(reply->text, buf_span(&ledger->epoch));
-    bool unknown = reply->kind == REDIS_LOST || reply->kind == REDIS_ERROR;
+    bool unknown = reply->kind != REDIS_TEXT && reply->kind != REDIS_NIL;
     if (!same && !unknown && ledger->open) {
         ledger->open = false;
         ledger->lost(ledger->lost_self);
     }
     while (op != NULL) {
         struct op *next = op->next;
-        if (same && ledger->open) {
+        if (op->needs > ledger->confirms_answered) {
+            await_confirmation(op, op->needs);
+        } else if (!same || !ledger->open) {
+            finish(op, unknown ? LEDGER_AGAIN : LEDGER_VIEW);
+        } else if (op->step == OP_CONFIRM) {
             send_journal(op);
         } else {
-            finish(op, unknown ? LEDGER_AGAIN : LEDGER_VIEW);
+            finish(op, LEDGER_OK);
         }
         op = next;
     }
@@ -331,6 +402,7 @@ void ledger_confirm(struct ledger *ledger)
     span get[] = {span_text("GET"), span_text(LEDGER_EPOCH_KEY)};
     ledger->confirm_owed = false;
     ledger->confirmed_ms = now;
+    ledger->confirms_sent++;
     redis_send(ledger->redis, get, COUNT_OF(get), on_epoch, ledger);
 }
 
@@ -363,6 +435,7 @@ void ledger_run(struct ledger *ledger, const struct ledger_request *request)
     op->ledger = ledger;
     op->request = *request;
     op->view = ledger->view;
+    op->began_ms = clock_mono_ms(ledger->clock);
     arena_init(&op->arena, LEDGER_OP_BYTES_MAX);
     op->request.keys = copy_all(op, request->keys, request->key_count);
     op->request.args = copy_all(op, request->args, request->arg_count);

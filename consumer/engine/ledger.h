@@ -5,8 +5,9 @@
  *   appends the lines given beforehand to the changelog and waits for the broker,
  *   runs the script,
  *   makes sure that the view it ran on was the restored one (a GET of the epoch
- *   behind it on the same connection: the epoch is gone or new if the view was), and
- *   appends the lines the script returned, and waits for the broker again.
+ *   behind it on the same connection: the epoch is gone or new if the view was),
+ *   appends the lines the script returned, and waits for the broker again, and
+ *   makes sure once more: a view restored meanwhile may have been read before them.
  * Only then is the owner told. While the view is closed (no connection, no epoch,
  * another Redis) nothing runs. One thread.
  */
@@ -17,6 +18,9 @@
 #include "consumer/scripts.h"
 
 #define LEDGER_LINES_MAX 4
+/* Longer than this between the lines beforehand and the owner's being told: LEDGER_AGAIN. mark.c
+ * rests on it. */
+#define LEDGER_BEFORE_MAX_MS 30000
 
 enum ledger_result {
     LEDGER_OK,    /* the script ran on the restored view and its journal is durable */
@@ -25,7 +29,7 @@ enum ledger_result {
 };
 
 struct ledger_line { /* one line of the journal; .value.at NULL deletes */
-    char kind;       /* S or H */
+    char kind;       /* S, H or Z: scripts.h */
     span key;
     span field;
     span value;
@@ -60,13 +64,15 @@ void ledger_confirm(struct ledger *ledger);
 bool ledger_is_open(const struct ledger *ledger);
 /* Changes with every view: what was learned under another number is worth nothing. */
 uint64_t ledger_view(const struct ledger *ledger);
-/* When the present view began, wall time. */
-int64_t ledger_view_began_ms(const struct ledger *ledger);
+/* For how long the present view has been there at least. It is added up of what processes saw on
+ * their monotonic clocks one after the other (mark.c), so no clock that jumps makes it too long. */
+int64_t ledger_view_age_ms(const struct ledger *ledger);
 size_t ledger_in_flight(const struct ledger *ledger);
 
-/* For the restore: opens the view under this epoch (its JSON), or closes it. `lost` is called when
- * a confirmation finds that the epoch is not there any more. */
-void ledger_open(struct ledger *ledger, span epoch, int64_t began_ms);
+/* For the restore: opens the view under this epoch (its JSON), which is known to be at least so
+ * old, or closes it. `lost` is called when a confirmation finds that the epoch is not there any
+ * more. */
+void ledger_open(struct ledger *ledger, span epoch, int64_t age_ms);
 void ledger_close_view(struct ledger *ledger);
 void ledger_on_lost(struct ledger *ledger, void (*lost)(void *self), void *self);
 

@@ -131,7 +131,7 @@ static void tell_readiness(struct engine *engine)
     } else if (!engine->topics_there) {
         reason = "waiting for Kafka and its topics";
     } else if (!ledger_is_open(engine->ledger)) {
-        reason = "waiting for Redis, or for the ledger to be restored";
+        reason = restore_tells(engine->restore);
     }
     ops_ready(engine->ops, reason);
 }

@@ -40,6 +40,7 @@ struct kafka_outbox {
     struct parcel_list full;   /* to be sent when there is room */
     struct parcel_list landed; /* acknowledged, to be handed out */
     size_t in_flight;
+    struct changelog_place acknowledged; /* of the changelog */
 };
 
 static void append(struct parcel_list *list, struct parcel *parcel)
@@ -56,12 +57,28 @@ static struct parcel *take_all(struct parcel_list *list)
     return first;
 }
 
+static void note_place(struct changelog_place *place, const rd_kafka_message_t *message)
+{
+    if (message->partition < 0 || message->partition >= CHANGELOG_PARTITIONS_MAX ||
+        message->offset < 0 || strcmp(rd_kafka_topic_name(message->rkt), TOPIC_CHANGELOG) != 0) {
+        return;
+    }
+    while (place->partitions <= message->partition) {
+        place->next[place->partitions++] = -1;
+    }
+    int64_t *next = &place->next[message->partition];
+    *next = message->offset >= *next ? message->offset + 1 : *next;
+}
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     (void)rk;
     struct kafka_outbox *outbox = opaque;
     struct parcel *parcel = message->_private;
     parcel->durable = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (parcel->durable) {
+        note_place(&outbox->acknowledged, message);
+    }
     if (!parcel->durable) {
         LOG(LOG_ERROR, "record_refused", L_TEXT("topic", rd_kafka_topic_name(message->rkt)),
             L_TEXT("found", rd_kafka_err2str(message->err)),
@@ -251,6 +268,11 @@ struct err kafka_outbox_turn(struct kafka_outbox *outbox)
         FAIL(ERR_FATAL, 0, "the changelog's producer has failed for good");
     }
     return NO_ERROR;
+}
+
+void kafka_outbox_acknowledged(const struct kafka_outbox *outbox, struct changelog_place *out)
+{
+    *out = outbox->acknowledged;
 }
 
 size_t kafka_outbox_in_flight(const struct kafka_outbox *outbox)

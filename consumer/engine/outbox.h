@@ -11,6 +11,7 @@
 #include "common/config.h"
 #include "common/kafka.h"
 #include "common/span.h"
+#include "consumer/engine/changelog_place.h"
 
 #define OUTBOX_HEADERS_MAX 24
 
@@ -43,6 +44,9 @@ void kafka_outbox_free(struct kafka_outbox **at);
 struct outbox kafka_outbox_interface(struct kafka_outbox *outbox);
 /* Hands out acknowledgements and sends what did not fit before. ERR_FATAL: the producer is dead. */
 MUST_USE struct err kafka_outbox_turn(struct kafka_outbox *outbox);
+/* How far the changelog was acknowledged to this outbox: of each partition the offset behind its
+ * newest line. */
+void kafka_outbox_acknowledged(const struct kafka_outbox *outbox, struct changelog_place *out);
 size_t kafka_outbox_in_flight(const struct kafka_outbox *outbox);
 rd_kafka_t *kafka_outbox_handle(struct kafka_outbox *outbox);
 

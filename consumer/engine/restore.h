@@ -3,8 +3,9 @@
  * Decides whether the view in Redis may be believed, and makes it anew from the
  * changelog when not. The view counts when its epoch is there and names the
  * Redis process that answers now (its run_id): a Redis that was emptied has no
- * epoch, one that was restarted or replaced may have lost its last writes.
- * One worker restores, under a lock; the others wait for the epoch.
+ * epoch, one that was restarted or replaced may have lost its last writes. What
+ * such data lacks at most, its mark says (mark.h); without one the view is restored
+ * whole. One worker restores, under a lock; the others wait for the epoch.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_RESTORE_H
 #define HEARBACK_CONSUMER_ENGINE_RESTORE_H
@@ -20,8 +21,9 @@ struct restore_parts {
     struct redis *redis;
     struct ledger *ledger;
     struct timers *timers;
-    const char *owner;          /* this process */
-    void (*opened)(void *self); /* the ledger is open */
+    struct kafka_outbox *outbox; /* NULL: this process moves no mark on */
+    const char *owner;           /* this process */
+    void (*opened)(void *self);  /* the ledger is open */
     void *self;
 };
 
@@ -34,5 +36,8 @@ void restore_disconnected(struct restore *restore);
 /* Reads what the changelog holds. Returns milliseconds until it wants to be called again, -1 when
  * it does not: the reader's queue is not in the loop's epoll, it lives too briefly. */
 int64_t restore_turn(struct restore *restore);
+/* What the closed ledger is waiting for, e.g. "restoring: 43 %". Lives as long as the restore; any
+ * thread may read the text. */
+const char *restore_tells(const struct restore *restore);
 
 #endif

@@ -306,7 +306,7 @@ void stages_tell_time(struct stages *stages, struct work *work)
 {
     work->item.now_ms = clock_wall_ms(stages->parts.clock);
     work->item.alone_ms = stages_now(stages) - work->quiet_since_ms;
-    work->item.view_ms = work->item.now_ms - ledger_view_began_ms(stages->parts.ledger);
+    work->item.view_ms = ledger_view_age_ms(stages->parts.ledger);
     if (stages->parts.dry) {
         work->item.alone_ms = STAGES_ALONE_DRY_MS;
         work->item.view_ms = STAGES_ALONE_DRY_MS;

@@ -2,7 +2,8 @@
 --
 -- KEYS  1 the restore's lock
 -- ARGV  1 who restores   2 time to live of the lock in ms
---       3… quads: kind (S string, H hash field), key, field, value; kind s or h: delete
+--       3… quads: kind, key, field, value. Kind S is a string, H a field of a hash, Z a member of
+--       a sorted set with its score; s, h and z delete
 -- Returns {"ok" | "lost", "", journal}
 --
 -- The one script that touches many hash tags: nothing else runs while the view
@@ -18,10 +19,14 @@ for i = 3, #ARGV, 4 do
         write('SET', key, value)
     elseif kind == 'H' then
         write('HSET', key, field, value)
+    elseif kind == 'Z' then
+        write('ZADD', key, value, field)
     elseif kind == 's' then
         write('DEL', key)
     elseif kind == 'h' then
         write('HDEL', key, field)
+    elseif kind == 'z' then
+        write('ZREM', key, field)
     end
 end
 return answer('ok', '', {})

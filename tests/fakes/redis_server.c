@@ -11,6 +11,7 @@
 #include "common/own.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -51,8 +52,9 @@ static void become(const struct redis_server *server)
         (void)close(fd);
     }
     (void)execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1",
-                 "--unixsocket", server->socket, "--save", "", "--appendonly", "no", "--dir",
-                 server->folder, "--maxmemory-policy", "noeviction", "--loglevel", "warning",
+                 "--unixsocket", server->socket, "--save", "", "--appendonly",
+                 server->appendonly ? "yes" : "no", "--dir", server->folder, "--maxmemory-policy",
+                 "noeviction", "--loglevel", "warning",
                  server->password == NULL ? NULL : "--requirepass", server->password, NULL);
     _exit(127);
 }
@@ -122,11 +124,28 @@ void redis_server_kill(struct redis_server *server)
     }
 }
 
+/* Its files, and those in its one folder. */
+static void remove_all(const char *folder)
+{
+    DIR *open = opendir(folder);
+    for (struct dirent *entry = open == NULL ? NULL : readdir(open); entry != NULL;
+         entry = readdir(open)) {
+        char path[512];
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+        if (entry->d_name[0] != '.' && unlink(path) != 0) {
+            remove_all(path);
+        }
+    }
+    if (open != NULL) {
+        (void)closedir(open);
+    }
+    (void)rmdir(folder);
+}
+
 void redis_server_close(struct redis_server *server)
 {
     redis_server_kill(server);
-    (void)unlink(server->socket);
-    (void)rmdir(server->folder);
+    remove_all(server->folder);
 }
 
 /* ---- a plain client ---------------------------------------------------------------------- */

@@ -19,11 +19,12 @@ struct redis_server {
     int port;
     pid_t pid;
     const char *password; /* NULL: none */
+    bool appendonly;      /* from the next start on: keeps what it holds over a kill */
 };
 
 /* False when there is no redis-server here. */
 bool redis_server_start(struct redis_server *server, const char *password);
-/* Again, on the same port, empty. */
+/* Again, on the same port, with what it wrote down (SAVE, or appendonly), else empty. */
 bool redis_server_again(struct redis_server *server);
 void redis_server_kill(struct redis_server *server);
 void redis_server_signal(const struct redis_server *server, int signal);

@@ -13,7 +13,7 @@ static void check_written(const struct ledger_line *line)
 {
     struct buf key;
     struct ledger_line read;
-    bool ambiguous = line->kind == 'H' && line->key.len > 0 &&
+    bool ambiguous = line->kind != 'S' && line->key.len > 0 &&
                      memchr(line->key.at, SEPARATOR, line->key.len) != NULL;
     buf_init(&key, 1u << 20);
     ledger_line_key(line, &key);
@@ -41,5 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_written(&(struct ledger_line){.kind = 'S', .key = key, .value = rest});
     check_written(&(struct ledger_line){.kind = 'H', .key = key, .field = field, .value = rest});
+    check_written(
+        &(struct ledger_line){.kind = 'Z', .key = key, .field = field, .value = span_text("-7.5")});
+    check_written(&(struct ledger_line){.kind = 'Z', .key = key, .field = field});
     return 0;
 }

@@ -12,8 +12,8 @@
 
 static void follow_clock(struct lane *lane)
 {
-    lane->time.mono = clock_mono_ms(clock_system());
-    lane->time.wall = clock_wall_ms(clock_system());
+    lane->time.mono = clock_mono_ms(clock_system()) + lane->ahead_ms;
+    lane->time.wall = clock_wall_ms(clock_system()) + lane->ahead_ms + lane->wall_ahead_ms;
 }
 
 static void on_opened(void *self)
@@ -25,27 +25,49 @@ static void on_opened(void *self)
     }
 }
 
-void lane_open(struct lane *lane, const char *kafka, const char *redis, const char *owner)
+static void open_lane(struct lane *lane, const char *redis, const char *owner, bool journal)
 {
-    c11_threads_seen();
-    *lane = (struct lane){.outbox_fd = -1};
-    follow_clock(lane);
-    rig_open(&lane->rig, redis, owner, &lane->time);
-    lane->rig.config.kafka = (struct config_kafka){.bootstrap = (char *)(uintptr_t)kafka,
-                                                   .replication = 1,
-                                                   .partitions = 2,
-                                                   .session_timeout_ms = 6000,
-                                                   .message_bytes_max = 1 << 20};
+    struct outbox outbox = kafka_outbox_interface(lane->outbox);
+    if (journal) {
+        rig_open_journal(&lane->rig, redis, owner, &lane->time, &outbox);
+    } else {
+        rig_open(&lane->rig, redis, owner, &lane->time);
+    }
+    lane->rig.config.kafka = lane->kafka;
     lane->restore = restore_new((struct restore_parts){.config = &lane->rig.config,
                                                        .clock = &lane->rig.clock,
                                                        .redis = lane->rig.redis,
                                                        .ledger = lane->rig.ledger,
                                                        .timers = &lane->rig.timers,
+                                                       .outbox = lane->outbox,
                                                        .owner = lane->rig.owner,
                                                        .opened = on_opened,
                                                        .self = lane});
-    assert_false(
-        failed(kafka_outbox_new(&lane->rig.config.kafka, &lane->outbox, &lane->outbox_fd)));
+}
+
+static void prepare(struct lane *lane, const char *kafka)
+{
+    c11_threads_seen();
+    *lane = (struct lane){.outbox_fd = -1};
+    follow_clock(lane);
+    lane->kafka = (struct config_kafka){.bootstrap = (char *)(uintptr_t)kafka,
+                                        .replication = 1,
+                                        .partitions = 2,
+                                        .session_timeout_ms = 6000,
+                                        .message_bytes_max = 1 << 20};
+    assert_false(failed(kafka_outbox_new(&lane->kafka, &lane->outbox, &lane->outbox_fd)));
+}
+
+void lane_open(struct lane *lane, const char *kafka, const char *redis, const char *owner)
+{
+    prepare(lane, kafka);
+    open_lane(lane, redis, owner, false);
+}
+
+void lane_open_journal(struct lane *lane, const char *kafka, const char *redis, const char *owner)
+{
+    prepare(lane, kafka);
+    open_lane(lane, redis, owner, true);
 }
 
 void lane_close(struct lane *lane)
@@ -79,6 +101,26 @@ void lane_until_open(struct lane *lane, int times)
     for (int64_t t = kit_begin(); lane->opened < times;) {
         assert_true(kit_waits(t));
         lane_turn(lane);
+    }
+}
+
+void lane_settle(struct lane *lane)
+{
+    for (int64_t t = kit_begin(); redis_in_flight(lane->rig.redis) > 0 ||
+                                  kafka_outbox_in_flight(lane->outbox) > 0 ||
+                                  ledger_in_flight(lane->rig.ledger) > 0;) {
+        assert_true(kit_waits(t));
+        lane_turn(lane);
+    }
+}
+
+void lane_move(struct lane *lane, int64_t ms)
+{
+    for (int64_t moved = 0; moved < ms; moved += 10000) {
+        lane_settle(lane);
+        lane->ahead_ms += ms - moved < 10000 ? ms - moved : 10000;
+        lane_turn(lane);
+        lane_settle(lane);
     }
 }
 

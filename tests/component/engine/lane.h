@@ -11,7 +11,10 @@
 
 struct lane {
     struct rig rig;
-    struct clock_fake time; /* follows the machine's clock */
+    struct clock_fake time; /* follows the machine's clock, */
+    int64_t ahead_ms;       /* so far ahead of it, */
+    int64_t wall_ahead_ms;  /* and the wall clock by that much more */
+    struct config_kafka kafka;
     struct restore *restore;
     struct kafka_outbox *outbox;
     int outbox_fd;
@@ -21,9 +24,15 @@ struct lane {
 };
 
 void lane_open(struct lane *lane, const char *kafka, const char *redis, const char *owner);
+/* The same with a ledger that appends to the changelog. */
+void lane_open_journal(struct lane *lane, const char *kafka, const char *redis, const char *owner);
 void lane_close(struct lane *lane);
 void lane_turn(struct lane *lane);
 void lane_until_open(struct lane *lane, int times);
+/* Turns until nothing is owed to it. */
+void lane_settle(struct lane *lane);
+/* Moves its clocks in steps of ten seconds and settles after each. */
+void lane_move(struct lane *lane, int64_t ms);
 
 /* Topics that every test shares, and one of this name. */
 void lane_topics(struct lane *lane, const char *topic);

@@ -54,6 +54,12 @@ static void fill_config(struct rig *rig, const char *redis_address)
 void rig_open(struct rig *rig, const char *redis_address, const char *owner,
               struct clock_fake *time)
 {
+    rig_open_journal(rig, redis_address, owner, time, NULL);
+}
+
+void rig_open_journal(struct rig *rig, const char *redis_address, const char *owner,
+                      struct clock_fake *time, const struct outbox *journal)
+{
     *rig = (struct rig){.time = time, .clock = clock_faked(time)};
     struct redis_hooks hooks = {.connected = on_connected, .lost = on_lost, .self = rig};
     scripts_init();
@@ -63,7 +69,8 @@ void rig_open(struct rig *rig, const char *redis_address, const char *owner,
     assert_true(rig->epoll_fd >= 0);
     fake_outbox_init(&rig->outbox);
     rig->redis = redis_new(&rig->config.redis, &rig->clock, rig->epoll_fd, 0, hooks);
-    rig->ledger = ledger_new(rig->redis, fake_outbox_interface(&rig->outbox), &rig->clock);
+    rig->ledger = ledger_new(
+        rig->redis, journal != NULL ? *journal : fake_outbox_interface(&rig->outbox), &rig->clock);
     ledger_on_lost(rig->ledger, on_view_lost, rig);
     for (int64_t t = kit_begin(); rig->connects == 0;) {
         assert_true(kit_waits(t));
@@ -226,7 +233,7 @@ void rig_move(struct rig *rig, int64_t ms)
 void rig_view(struct rig *rig, redisContext *redis, const char *epoch)
 {
     assert_string_equal(redis_say(redis, "SET", LEDGER_EPOCH_KEY, epoch, NULL), "OK");
-    ledger_open(rig->ledger, span_text(epoch), rig->time->wall);
+    ledger_open(rig->ledger, span_text(epoch), 0);
     if (rig->stages != NULL) {
         stages_opened(rig->stages);
     }

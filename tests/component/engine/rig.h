@@ -49,6 +49,9 @@ struct rig {
 /* Connects to Redis and loads the scripts. The view is closed. */
 void rig_open(struct rig *rig, const char *redis_address, const char *owner,
               struct clock_fake *time);
+/* The same with a ledger that journals there. */
+void rig_open_journal(struct rig *rig, const char *redis_address, const char *owner,
+                      struct clock_fake *time, const struct outbox *journal);
 /* Everything must have ended. */
 void rig_close(struct rig *rig);
 void rig_stages(struct rig *rig, const struct worker *worker);

@@ -151,6 +151,84 @@ static void test_theme_with_much_evidence(void **state)
     ROWS(state, rows);
 }
 
+static void test_restore_of_a_sorted_set(void **state)
+{
+    static const struct row rows[] = {
+        {"locked", {"SET", "@lock", "me", "PX", "5000"}, "OK"},
+        {"members",
+         {"restore_apply",
+          "1",
+          "@lock",
+          "me",
+          "60000",
+          "Z",
+          "@z",
+          "late",
+          "1790000000000",
+          "Z",
+          "@z",
+          "soon",
+          "-2.5",
+          "Z",
+          "@z",
+          "gone",
+          "3",
+          "z",
+          "@z",
+          "gone",
+          ""},
+         "[ok,,[]]"},
+        {"by their scores",
+         {"ZRANGE", "@z", "0", "-1", "WITHSCORES"},
+         "[soon,-2.5,late,1790000000000]"},
+        {"moved",
+         {"restore_apply", "1", "@lock", "me", "60000", "Z", "@z", "late", "-9", "z", "@z", "soon",
+          "", "z", "@nothing", "x", ""},
+         "[ok,,[]]"},
+        {"one is left", {"ZRANGE", "@z", "0", "-1", "WITHSCORES"}, "[late,-9]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_restore_clear(void **state)
+{
+    static const struct row rows[] = {
+        {"two keys", {"MSET", "@a", "1", "@b", "2", "@c", "3"}, "OK"},
+        {"no lock", {"restore_clear", "1", "@lock", "me", "60000", "@a"}, "[lost,,[]]"},
+        {"nothing is gone", {"EXISTS", "@a"}, "1"},
+        {"locked", {"SET", "@lock", "me", "PX", "5000"}, "OK"},
+        {"removed", {"restore_clear", "1", "@lock", "me", "60000", "@a", "@b"}, "[ok,,[]]"},
+        {"both, and no other", {"EXISTS", "@a", "@b", "@c"}, "1"},
+        {"the lock lives on", {"lives", "1", "@lock"}, "true"},
+        {"none", {"restore_clear", "1", "@lock", "me", "60000"}, "[ok,,[]]"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_mark(void **state)
+{
+    static const struct row rows[] = {
+        {"no epoch", {"mark", "2", "@epoch", "@mark", "{1}", "100", "5", "0", "7"}, "[lost,,[]]"},
+        {"no mark", {"EXISTS", "@mark"}, "0"},
+        {"opened", {"SET", "@epoch", "{1}"}, "OK"},
+        {"first",
+         {"mark", "2", "@epoch", "@mark", "{1}", "100", "5", "0", "7", "1", "9"},
+         "[ok,,[]]"},
+        {"at, age, places", {"HMGET", "@mark", "at", "age", "0", "1"}, "[100,5,7,9]"},
+        {"the largest counts",
+         {"mark", "2", "@epoch", "@mark", "{1}", "90", "4", "0", "6", "1", "11", "2", "0"},
+         "[ok,,[]]"},
+        {"but of the wall clock", {"HMGET", "@mark", "at", "age", "0", "1", "2"}, "[90,5,7,11,0]"},
+        {"no places", {"mark", "2", "@epoch", "@mark", "{1}", "200", "60"}, "[ok,,[]]"},
+        {"older", {"HMGET", "@mark", "at", "age", "0"}, "[200,60,7]"},
+        {"another view",
+         {"mark", "2", "@epoch", "@mark", "{2}", "300", "900", "0", "99"},
+         "[lost,,[]]"},
+        {"nothing changed", {"HMGET", "@mark", "at", "age", "0"}, "[200,60,7]"},
+    };
+    ROWS(state, rows);
+}
+
 static void test_restore(void **state)
 {
     static const struct row rows[] = {
@@ -188,20 +266,41 @@ static void test_restore(void **state)
         {"string", {"GET", "@k1"}, "v1"},
         {"field", {"HGETALL", "@h"}, "[kept,2,f,w]"},
         {"deleted", {"EXISTS", "@k3"}, "0"},
+    };
+    ROWS(state, rows);
+}
+
+static void test_restore_opens_once(void **state)
+{
+    static const struct row rows[] = {
+        {"locked", {"SET", "@lock", "me", "PX", "5000"}, "OK"},
+        {"applied",
+         {"restore_apply", "1", "@lock", "me", "60000", "S", "@k1", "", "v1"},
+         "[ok,,[]]"},
         {"another has the lock",
          {"restore_apply", "1", "@lock", "she", "60000", "S", "@k1", "", "hers"},
          "[lost,,[]]"},
         {"nothing of hers", {"GET", "@k1"}, "v1"},
-        {"nor may she open", {"restore_done", "2", "@lock", "@epoch", "she", "{}"}, "[lost,,[]]"},
-        {"no epoch", {"EXISTS", "@epoch"}, "0"},
-        {"opened", {"restore_done", "2", "@lock", "@epoch", "me", "{\"id\":1}"}, "[ok,,[]]"},
+        {"nor may she open",
+         {"restore_done", "3", "@lock", "@epoch", "@mark", "she", "{}", "e", "1", "age", "0"},
+         "[lost,,[]]"},
+        {"no epoch", {"EXISTS", "@epoch", "@mark"}, "0"},
+        {"of an earlier view", {"HSET", "@mark", "7", "700"}, "1"},
+        {"opened",
+         {"restore_done", "3", "@lock", "@epoch", "@mark", "me", "{\"id\":1}", "e", "1", "age",
+          "0"},
+         "[ok,,[]]"},
         {"epoch", {"GET", "@epoch"}, "{\"id\":1}"},
+        {"and its mark alone", {"HGETALL", "@mark"}, "[e,1,age,0]"},
         {"no lock stays", {"EXISTS", "@lock"}, "0"},
         {"a batch that comes late",
          {"restore_apply", "1", "@lock", "me", "60000", "S", "@k1", "", "late"},
          "[lost,,[]]"},
         {"changes nothing", {"GET", "@k1"}, "v1"},
-        {"opened once", {"restore_done", "2", "@lock", "@epoch", "me", "{\"id\":2}"}, "[lost,,[]]"},
+        {"opened once",
+         {"restore_done", "3", "@lock", "@epoch", "@mark", "me", "{\"id\":2}", "e", "1", "age",
+          "0"},
+         "[lost,,[]]"},
         {"the first epoch stands", {"GET", "@epoch"}, "{\"id\":1}"},
     };
     ROWS(state, rows);
@@ -264,6 +363,10 @@ int main(void)
         cmocka_unit_test(test_restore),
         cmocka_unit_test(test_later),
         cmocka_unit_test(test_theme_return),
+        cmocka_unit_test(test_restore_opens_once),
+        cmocka_unit_test(test_restore_of_a_sorted_set),
+        cmocka_unit_test(test_restore_clear),
+        cmocka_unit_test(test_mark),
     };
     return cmocka_run_group_tests(tests, rows_open, rows_close);
 }
