@@ -102,7 +102,9 @@ static size_t settings_of(const struct topic *topic, const struct config_kafka *
     out[n++] = (struct setting){"compression.type", "producer", 0};
     out[n++] = (struct setting){"retention.ms", NULL, topic->retention_ms};
     if (topic->compacted) {
-        /* Small segments, so that what was overwritten or forgotten really goes within a week. */
+        /* Small segments, so that what was overwritten or forgotten really goes within a week. A
+         * key's newest value stays whatever these say; what says that a key is gone stays a week
+         * longer than its compaction, and the restore relies on that (engine/mark.c). */
         out[n++] = (struct setting){"segment.bytes", NULL, 64 * 1024 * 1024};
         out[n++] = (struct setting){"segment.ms", NULL, DAY_MS};
         out[n++] = (struct setting){"min.cleanable.dirty.ratio", "0.2", 0};
@@ -237,6 +239,15 @@ static bool settings_fit(const struct found *found, const struct config_kafka *c
     if (policy == NULL || !is_policy(found->topic, policy)) {
         buf_addf(why, "%s: cleanup.policy is %s, %s is needed\n", name,
                  policy == NULL ? "unknown" : policy, policy_of(found->topic));
+        fits = false;
+    }
+    int64_t tombstones = entry_number(resource, "delete.retention.ms");
+    if (found->topic->compacted && tombstones < TOPIC_CHANGELOG_TOMBSTONES_MS) {
+        buf_addf(why,
+                 "%s: delete.retention.ms is %" PRId64 ", at least %" PRId64
+                 " is needed: a Redis that comes back with old data would not hear what was "
+                 "deleted\n",
+                 name, tombstones, (int64_t)TOPIC_CHANGELOG_TOMBSTONES_MS);
         fits = false;
     }
     return replication_fits(found, entry_number(resource, "min.insync.replicas"), why) && fits;

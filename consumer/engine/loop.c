@@ -75,7 +75,11 @@ static struct err check_topics(struct engine *engine)
     buf_init(&why, 4096);
     struct err err = kafka_check_topics(kafka_outbox_handle(engine->outbox), &engine->config->kafka,
                                         names, LOOP_METADATA_MS, &why);
-    if (failed(err) && !engine->said_kafka_away) {
+    if (err.class == ERR_CONFIG) {
+        LOG_ERR(LOG_ERROR, "topics_unfit", err, L_TEXT("found", buf_text(&why)),
+                L_TEXT("expected", "topics with the settings that hearback topics --create gives "
+                                   "them; the process ends"));
+    } else if (failed(err) && !engine->said_kafka_away) {
         engine->said_kafka_away = true;
         LOG_ERR(LOG_WARN, "kafka_away", err, L_TEXT("address", engine->config->kafka.bootstrap),
                 L_TEXT("found", buf_text(&why)),

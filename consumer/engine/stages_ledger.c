@@ -118,8 +118,11 @@ static void claimed(struct stages *stages, struct work *work, const struct redis
     work->view = ledger_view(stages->parts.ledger);
     work->holder[0] = 0;
     work->busy = 0;
-    /* An absent lease says nothing of its last holder: a call of theirs may still be under way. */
-    work->quiet_since_ms = now + (span_is(found, "absent") ? longest_timeout(stages) : 0);
+    /* An absent lease says nothing of its last holder: a call of theirs may still be under way. In
+     * a young view no lease does: Redis may have come back with one that is older than the call. */
+    int64_t known = span_is(found, "absent") ? 0 : ledger_view_age_ms(stages->parts.ledger);
+    int64_t left = longest_timeout(stages) - known;
+    work->quiet_since_ms = now + (left > 0 ? left : 0);
     work->item.stage = 0;
     work->resume_stage = 0;
     work->refused = false;
