@@ -14,8 +14,8 @@
 
 /* librdkafka 2.0.2 stops fetching for up to a second when its queue is full: one queue of this size
  * a second is the most that a restore can read. */
-#define READER_QUEUE_KBYTES   "131072"
-#define READER_QUEUE_MESSAGES "1000000"
+#define READER_QUEUE_KBYTES   "65536"
+#define READER_QUEUE_MESSAGES "200000"
 
 static struct err make_consumer(struct changelog_reader *reader, const struct config_kafka *config)
 {
