@@ -236,7 +236,7 @@ void stages_doubt(struct stages *stages, struct work *work, const char *reason)
         return;
     }
     work->item.in_doubt = true;
-    work->quiet_since_ms = stages_now(stages);
+    work->quiet_since_ms = stages_quiet_from(stages, work);
     work->item.stage = doubt;
     stages_retry(stages, work, reason, work->floor_ms);
 }

@@ -26,6 +26,15 @@ bool stages_breaker_open(struct stages *stages, const struct work *work)
            stages_destination(stages, work)->breaker.state != BREAKER_CLOSED;
 }
 
+int64_t stages_quiet_from(struct stages *stages, const struct work *work)
+{
+    /* An answer that says nothing is not the end of the call: a gateway that gave up, or a
+     * connection that broke, leaves somebody behind it at work. The call's time-out is how long we
+     * hold that for possible, as for a call whose caller vanished. */
+    int64_t end = work->sent_ms + stages_destination(stages, work)->settings.timeout_ms;
+    return end > stages_now(stages) ? end : stages_now(stages);
+}
+
 /* ---- slots ------------------------------------------------------------------------------- */
 
 static void serve(struct stages *stages, struct destination *to);

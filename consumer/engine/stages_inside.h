@@ -80,6 +80,9 @@ span stages_word_of(const struct redis_reply *reply);
 /* The lease was granted to a request sent then. */
 void stages_hold_until(struct stages *stages, struct work *work, int64_t sent_ms);
 bool stages_lease_covers(struct stages *stages, const struct work *work, int64_t ms);
+/* How the lease may go, as the scripts call it: whoever has it next must know when a call of ours,
+ * or of somebody before us, may still have its effect. */
+const char *stages_let_go(struct stages *stages, const struct work *work);
 void stages_release(struct stages *stages, struct work *work); /* without an outcome */
 
 /* stages_ledger.c */
@@ -112,6 +115,8 @@ void stages_unslot(struct stages *stages, struct work *work); /* a slot that was
 void stages_send(struct stages *stages, struct work *work);
 void stages_leave_queue(struct stages *stages, struct work *work);
 struct destination *stages_destination(struct stages *stages, const struct work *work);
+/* Of the effect just sent and not answered clearly: from when on it happens no more. */
+int64_t stages_quiet_from(struct stages *stages, const struct work *work);
 bool stages_breaker_open(struct stages *stages, const struct work *work);
 
 /* deadletter.c */

@@ -134,12 +134,17 @@ static void on_released(void *self, enum ledger_result result, const struct redi
     mem_free(self);
 }
 
+const char *stages_let_go(struct stages *stages, const struct work *work)
+{
+    return stages_now(stages) < work->quiet_since_ms ? "drop" : "release";
+}
+
 void stages_release(struct stages *stages, struct work *work)
 {
     timers_cancel(stages->parts.timers, &work->renew);
     if (work->lease_until_ms > 0 && ledger_is_open(stages->parts.ledger) &&
         work->view == ledger_view(stages->parts.ledger)) {
-        run_lease_script(stages, work, "release", on_released);
+        run_lease_script(stages, work, stages_let_go(stages, work), on_released);
     }
     work->lease_until_ms = 0;
 }

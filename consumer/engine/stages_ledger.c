@@ -243,7 +243,7 @@ static void write_record(struct stages *stages, struct work *work, span record,
                    record,
                    span_text(writing.mode),
                    span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
-                   span_text(writing.release ? "release" : ""),
+                   span_text(writing.release ? stages_let_go(stages, work) : ""),
                    span_text(again_word(work))};
     struct ledger_request request = {.script = &script_record,
                                      .keys = keys.spans,

@@ -1,7 +1,7 @@
 -- Takes the lease of an order key and says what is known of the effect.
 --
 -- KEYS  1 the order key's lease (hash: o owner, n grants, w who waits,
---         r reserved for, rn refusals since)
+--         r reserved for, rn refusals since, u let go while a call may have been under way)
 --       2 the effect's record
 -- ARGV  1 owner token   2 "owner:grants" that was seen unchanged for a whole lease, or ""
 --       3 time to live of the lease's key in ms
@@ -10,7 +10,8 @@
 -- Returns {word, text, journal}
 --   settled  the effect's record: done or dead; the lease was not touched
 --   busy     "owner:grants" of who has it; never in a dry run, which takes no lease
---   fresh    "absent" | "free" | "mine" | "stolen": how the lease was found; no record
+--   fresh    "absent" | "free" | "mine" | "stolen": how the lease was found; no record.
+--            Absent, too, when it was let go with a call under way: nobody knows
 --            ("held" in a dry run: somebody else has it)
 --   open     the same, and the record as a fourth element: intended, next, or the settled one
 --
@@ -24,7 +25,7 @@ if effect then
         return answer('settled', effect, {})
     end
 end
-local lease = redis.call('HMGET', KEYS[1], 'o', 'n', 'r', 'rn')
+local lease = redis.call('HMGET', KEYS[1], 'o', 'n', 'r', 'rn', 'u')
 local owner, grants = lease[1], lease[2] or '0'
 local found = 'absent'
 if owner and owner ~= '' and owner ~= ARGV[1] then
@@ -37,7 +38,7 @@ if owner and owner ~= '' and owner ~= ARGV[1] then
 elseif owner == ARGV[1] then
     found = 'mine'
 elseif owner == '' then
-    found = 'free'
+    found = lease[5] == '1' and 'absent' or 'free'
     local reserved = lease[3]
     local others = reserved and reserved ~= '' and reserved ~= ARGV[1]
     if live and others and tonumber(lease[4] or '0') < 3 then
@@ -48,7 +49,7 @@ end
 if redis.call('HGET', KEYS[1], 'w') == ARGV[1] then
     write('HDEL', KEYS[1], 'w')
 end
-write('HSET', KEYS[1], 'o', ARGV[1], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0)
+write('HSET', KEYS[1], 'o', ARGV[1], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0, 'u', '')
 write('PEXPIRE', KEYS[1], ARGV[3])
 if effect then
     return answer('open', found, {}, effect)

@@ -5,7 +5,8 @@
 --       3 "held": only while this owner has the lease
 --         "late": also without it, when the record is still this owner's: an answer that
 --                 arrives after the lease went must not be lost
---       4 time to live of the lease's key in ms   5 "release" to let the lease go with it, or ""
+--       4 time to live of the lease's key in ms
+--       5 "release" or "drop" to let the lease go with it (see lease.lua), or ""
 --       6 "dead" when the effect was claimed to be tried again after it ended dead, or "": whoever
 --         has the lease may then replace that end. A done one is never replaced.
 -- Returns {word, record, journal}
@@ -18,12 +19,13 @@ local before = redis.call('GET', KEYS[2])
 local stands = before and {'S', KEYS[2], '', before} or {}
 local holder = redis.call('HGET', KEYS[1], 'o')
 local function release()
-    if ARGV[5] ~= 'release' or holder ~= ARGV[1] then
+    if ARGV[5] == '' or holder ~= ARGV[1] then
         return
     end
     local waiting = redis.call('HGET', KEYS[1], 'w')
     if waiting and waiting ~= ARGV[1] then
-        write('HSET', KEYS[1], 'o', '', 'r', waiting, 'rn', 0)
+        write('HSET', KEYS[1], 'o', '', 'r', waiting, 'rn', 0, 'u',
+            ARGV[5] == 'drop' and '1' or '')
         write('HDEL', KEYS[1], 'w')
     else
         write('DEL', KEYS[1])

@@ -156,6 +156,26 @@ static void test_lease(void **state)
     ROWS(state, rows);
 }
 
+/* Whoever is next must not take it for free of calls. */
+static void test_lease_let_go_with_a_call_under_way(void **state)
+{
+    static const struct row rows[] = {
+        {"mine", {"claim", "2", "@l", "@e", "me", "", TTL, ""}, "[fresh,absent,[]]"},
+        {"let go", {"lease", "1", "@l", "me", "drop", TTL}, "[ok,,[]]"},
+        {"the grants go on", {"lease_of", "1", "@l"}, "[,1,-,,0]"},
+        {"she knows nothing", {"claim", "2", "@l", "@e", "she", "", TTL, ""}, "[fresh,absent,[]]"},
+        {"he waits", {"claim", "2", "@l", "@e", "he", "", TTL, ""}, "[busy,she:2,[]]"},
+        {"let go with her record",
+         {"record", "2", "@l", "@f", "she", "{\"s\":\"done\",\"o\":\"she\"}", "late", TTL, "drop",
+          ""},
+         "[ok,*"},
+        {"he knows nothing", {"claim", "2", "@l", "@e", "he", "", TTL, ""}, "[fresh,absent,[]]"},
+        {"released", {"lease", "1", "@l", "he", "release", TTL}, "[ok,,[]]"},
+        {"it is forgotten", {"claim", "2", "@l", "@e", "me", "", TTL, ""}, "[fresh,free,[]]"},
+    };
+    ROWS(state, rows);
+}
+
 #define INTENDED_ME  "{\"s\":\"intended\",\"o\":\"me\"}"
 #define DONE_ME      "{\"s\":\"done\",\"o\":\"me\"}"
 #define NEXT_ME      "{\"s\":\"next\",\"o\":\"me\"}"
@@ -335,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_claim_of_what_is_settled),
         cmocka_unit_test(test_claim_keeps_a_place_for_who_waited),
         cmocka_unit_test(test_lease),
+        cmocka_unit_test(test_lease_let_go_with_a_call_under_way),
         cmocka_unit_test(test_record_while_held),
         cmocka_unit_test(test_record_hands_the_lease_to_who_waits),
         cmocka_unit_test(test_record_that_comes_late),

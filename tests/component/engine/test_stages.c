@@ -126,6 +126,29 @@ static void test_lost_answer_asks_before_it_repeats(void **state)
     assert_int_equal(rig->caller.started, 7);
 }
 
+/* The gateway has given up, what is behind it has not: until the call's time is over it may yet
+ * come about. Whoever goes on with it, here or elsewhere, must count from there. */
+static void test_an_unclear_answer_is_not_the_end(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct work *work = rig_admit(rig, "a", "k");
+    rig_settle(rig);
+    rig_move(rig, RIG_TIMEOUT + SECOND); /* the lease is had for longer than any call before us */
+    answer(rig, "GET /find/a", OK_NOT_FOUND);
+    answer(rig, "POST /create/a", (struct fake_answer){.status = 504});
+    rig_move(rig, 2 * SECOND);
+    (void)bench_call(rig, "GET /find/a");
+    assert_true(work->item.in_doubt);
+    assert_true(work->item.alone_ms < 0);
+    rig->unwanted = true;
+    answer(rig, "GET /find/a", (struct fake_answer){.status = 429});
+    rig_settle(rig);
+    assert_int_equal(rig->spoiled, 1);
+    assert_string_equal(bench_lease(bench, "k", "o"), "");
+    assert_string_equal(bench_lease(bench, "k", "u"), "1");
+}
+
 static void test_nobody_can_be_asked(void **state)
 {
     struct bench *bench = *state;
@@ -345,6 +368,7 @@ int main(void)
         ON_A_BENCH(test_order_of_writing),
         ON_A_BENCH(test_an_outcome_is_journaled_first),
         ON_A_BENCH(test_lost_answer_asks_before_it_repeats),
+        ON_A_BENCH(test_an_unclear_answer_is_not_the_end),
         ON_A_BENCH(test_nobody_can_be_asked),
         ON_A_BENCH(test_retry_after),
         ON_A_BENCH(test_retry_after_of_an_unclear_answer),
