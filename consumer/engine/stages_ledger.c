@@ -23,9 +23,11 @@
 static void somebody_else(struct stages *stages, struct work *work, span holder)
 {
     int64_t now = stages_now(stages);
-    if (!span_equal(span_text(work->holder), holder)) {
+    uint64_t view = ledger_view(stages->parts.ledger);
+    if (!span_equal(span_text(work->holder), holder) || work->holder_view != view) {
         span_to_text(holder, work->holder, sizeof(work->holder));
         work->holder_since_ms = now;
+        work->holder_view = view; /* another view counts its grants anew */
         work->busy = 0;
     }
     int64_t wait = STAGES_BUSY_MIN_MS << (work->busy < 5 ? work->busy : 5);
@@ -174,7 +176,7 @@ void stages_claim(struct stages *stages, struct work *work)
     item_keys_make(stages, work, &keys);
     int64_t now = stages_now(stages);
     const struct job *job = &work->load->job;
-    bool dead = work->holder[0] != 0 &&
+    bool dead = work->holder[0] != 0 && work->holder_view == ledger_view(stages->parts.ledger) &&
                 now - work->holder_since_ms >= stages->parts.config->worker.lease_ms;
     char ttl[24];
     span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""),

@@ -88,6 +88,7 @@ struct work {
     int64_t quiet_since_ms;
     char holder[WORK_HOLDER_MAX]; /* who has the lease, and since when it stood still */
     int64_t holder_since_ms;
+    uint64_t holder_view; /* the ledger's view that was seen in */
     unsigned busy;
 
     bool given_back; /* to whoever has the partition now: it is not settled */
