@@ -244,9 +244,11 @@ static void on_transfer(void *self, struct transfer *t)
 void stages_send(struct stages *stages, struct work *work)
 {
     struct destination *to = stages_destination(stages, work);
-    if (!stages_lease_covers(stages, work, to->settings.timeout_ms + STAGES_SEND_MARGIN_MS)) {
+    bool gone = work->view != ledger_view(stages->parts.ledger) || /* and its leases with it */
+                !stages_lease_covers(stages, work, 0);
+    if (gone ||
+        !stages_lease_covers(stages, work, to->settings.timeout_ms + STAGES_SEND_MARGIN_MS)) {
         /* Nothing was sent. The renewal is under way, or the lease is gone. */
-        bool gone = !stages_lease_covers(stages, work, 0);
         stages_unslot(stages, work);
         work->phase = PHASE_ASK;
         if (gone) {

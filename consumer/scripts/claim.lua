@@ -1,7 +1,8 @@
 -- Takes the lease of an order key and says what is known of the effect.
 --
 -- KEYS  1 the order key's lease (hash: o owner, n grants, w who waits,
---         r reserved for, rn refusals since, u let go while a call may have been under way)
+--         r reserved for, rn refusals since, u when a call of an earlier holder, of
+--         which nothing is known, may have been under way when this owner had it first)
 --       2 the effect's record
 -- ARGV  1 owner token   2 "owner:grants" that was seen unchanged for a whole lease, or ""
 --       3 time to live of the lease's key in ms
@@ -11,7 +12,8 @@
 --   settled  the effect's record: done or dead; the lease was not touched
 --   busy     "owner:grants" of who has it; never in a dry run, which takes no lease
 --   fresh    "absent" | "free" | "mine" | "stolen": how the lease was found; no record.
---            Absent, too, when it was let go with a call under way: nobody knows
+--            Absent, too, when it was let go with a call under way, or is mine since a
+--            claim that found it so and of which no answer came: nobody knows
 --            ("held" in a dry run: somebody else has it)
 --   open     the same, and the record as a fourth element: intended, next, or the settled one
 --
@@ -36,7 +38,7 @@ if owner and owner ~= '' and owner ~= ARGV[1] then
         return answer('busy', holder, {})
     end
 elseif owner == ARGV[1] then
-    found = 'mine'
+    found = lease[5] == '1' and 'absent' or 'mine'
 elseif owner == '' then
     found = lease[5] == '1' and 'absent' or 'free'
     local reserved = lease[3]
@@ -49,7 +51,8 @@ end
 if redis.call('HGET', KEYS[1], 'w') == ARGV[1] then
     write('HDEL', KEYS[1], 'w')
 end
-write('HSET', KEYS[1], 'o', ARGV[1], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0, 'u', '')
+write('HSET', KEYS[1], 'o', ARGV[1], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0, 'u',
+    found == 'absent' and '1' or '')
 write('PEXPIRE', KEYS[1], ARGV[3])
 if effect then
     return answer('open', found, {}, effect)

@@ -16,7 +16,9 @@ static void test_claim_one_after_the_other(void **state)
         {"absent", {"claim", "2", "@l", "@e", "me", "", TTL, ""}, "[fresh,absent,[]]"},
         {"what it left", {"lease_of", "1", "@l"}, "[me,1,-,,0]"},
         {"its key ends by itself", {"lives", "1", "@l"}, "true"},
-        {"again: mine", {"claim", "2", "@l", "@e", "me", "", TTL, ""}, "[fresh,mine,[]]"},
+        {"again: mine, and still nobody knows of calls before",
+         {"claim", "2", "@l", "@e", "me", "", TTL, ""},
+         "[fresh,absent,[]]"},
         {"one grant more", {"lease_of", "1", "@l"}, "[me,2,-,,0]"},
         {"another: busy", {"claim", "2", "@l", "@e", "she", "", TTL, ""}, "[busy,me:2,[]]"},
         {"and waits", {"lease_of", "1", "@l"}, "[me,2,she,,0]"},
@@ -172,6 +174,7 @@ static void test_lease_let_go_with_a_call_under_way(void **state)
         {"he knows nothing", {"claim", "2", "@l", "@e", "he", "", TTL, ""}, "[fresh,absent,[]]"},
         {"released", {"lease", "1", "@l", "he", "release", TTL}, "[ok,,[]]"},
         {"it is forgotten", {"claim", "2", "@l", "@e", "me", "", TTL, ""}, "[fresh,free,[]]"},
+        {"for good", {"claim", "2", "@l", "@e", "me", "", TTL, ""}, "[fresh,mine,[]]"},
     };
     ROWS(state, rows);
 }
