@@ -20,7 +20,8 @@ struct status_row {
     const char *reason;
 };
 
-/* What is not listed falls to its hundred: 1xx and 3xx dead, 4xx dead, 5xx unclear. */
+/* What is not listed falls to its hundred: 4xx dead, all others unclear. Below 200 there is no
+ * answer at all, only what pretends to be one. */
 static const struct status_row status_rows[] = {
     {401, VERDICT_FAULT, true, "http_401"},   {402, VERDICT_FAULT, true, "http_402"},
     {403, VERDICT_FAULT, true, "http_403"},   {400, VERDICT_DEAD, false, "http_400"},
@@ -35,7 +36,10 @@ static const struct status_row status_rows[] = {
 
 static const struct status_row *find_status(int status)
 {
-    static const struct status_row redirect = {0, VERDICT_DEAD, true, "http_3xx"};
+    static const struct status_row none = {0, VERDICT_UNCLEAR, true, "http_1xx"};
+    /* A site that moved, or is closed for repairs, sends everything elsewhere; others say so of
+     * what they have done. Nobody follows: the login would go along. */
+    static const struct status_row redirect = {0, VERDICT_UNCLEAR, true, "http_3xx"};
     static const struct status_row client = {0, VERDICT_DEAD, false, "http_4xx"};
     static const struct status_row server = {0, VERDICT_UNCLEAR, true, "http_5xx"};
     for (size_t i = 0; i < COUNT_OF(status_rows); i++) {
@@ -46,7 +50,10 @@ static const struct status_row *find_status(int status)
     if (status >= 500) {
         return &server;
     }
-    return status >= 400 ? &client : &redirect;
+    if (status >= 400) {
+        return &client;
+    }
+    return status >= 300 ? &redirect : &none;
 }
 
 static enum verdict transport_verdict(int transport, bool reached)

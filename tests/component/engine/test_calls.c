@@ -3,205 +3,11 @@
  * Calls before a peer whose every byte is the test's: nothing is sent twice by
  * libcurl on its own, nothing grows without bound, every call ends once.
  */
-#define _GNU_SOURCE /* epoll_create1 */
-#include "tests/component/engine/kit.h"
-
-#include "common/clock.h"
-#include "common/mem.h"
-#include "consumer/engine/calls.h"
-#include "consumer/engine/verdict.h"
-#include "tests/fakes/tcp_peer.h"
+#include "tests/component/engine/calls_bench.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
-#define CALLS_MAX 64
-#define REPLY_MAX ((int64_t)1 << 20)
-
-/* ---- the peer ---------------------------------------------------------------------------- */
-
-struct plan {
-    const char *says;      /* to each request */
-    const char *repeats;   /* behind it, for ever; "" for silence */
-    int pause_ms;          /* between repeats */
-    bool closes;           /* behind it */
-    bool dies_reused;      /* a second request on a connection is read whole and never answered */
-    struct tcp_peer *deaf; /* with dies_reused: nor is any connection accepted after that */
-};
-
-struct script_of_peer {
-    pthread_mutex_t lock;
-    struct plan plan;    /* changed by the test between calls, read once a request */
-    atomic_int requests; /* seen in full */
-    atomic_int posts;
-};
-
-static void repeat(int fd, const struct plan *plan)
-{
-    const char *text = plan->repeats;
-    if (text[0] == 0) {
-        tcp_wait_closed(fd);
-        return;
-    }
-    while (tcp_say(fd, text)) {
-        if (plan->pause_ms > 0) {
-            struct epoll_event none;
-            int quiet = epoll_create1(EPOLL_CLOEXEC);
-            (void)epoll_wait(quiet, &none, 1, plan->pause_ms);
-            (void)close(quiet);
-        }
-    }
-}
-
-static void serve(int fd, int index, void *self)
-{
-    struct script_of_peer *script = self;
-    struct buf head;
-    struct buf body;
-    int served = 0;
-    (void)index;
-    buf_init(&head, 1 << 20);
-    buf_init(&body, 64U << 20);
-    while (tcp_read_request(fd, &head, &body)) {
-        pthread_mutex_lock(&script->lock);
-        struct plan plan = script->plan;
-        pthread_mutex_unlock(&script->lock);
-        atomic_fetch_add(&script->requests, 1);
-        atomic_fetch_add(&script->posts, span_starts(buf_span(&head), "GET") ? 0 : 1);
-        if (served++ > 0 && plan.dies_reused) {
-            if (plan.deaf != NULL) {
-                tcp_peer_deafen(plan.deaf);
-            }
-            break;
-        }
-        if (!tcp_say(fd, plan.says)) {
-            break;
-        }
-        if (plan.repeats != NULL) {
-            repeat(fd, &plan);
-        }
-        if (plan.closes) {
-            break;
-        }
-    }
-    buf_close(&head);
-    buf_close(&body);
-}
-
-/* ---- the caller -------------------------------------------------------------------------- */
-
-struct bench {
-    struct script_of_peer script;
-    struct tcp_peer *peer;
-    char url[64];
-    int epoll_fd;
-    struct calls *calls;
-    struct caller caller;
-    struct destination to;
-    struct destination_kind kind;
-    struct transfer transfers[CALLS_MAX];
-    size_t done;
-};
-
-/* Changes one field of what the peer does from the next request on. */
-#define PLAN(bench, field, value)                                                                  \
-    do {                                                                                           \
-        pthread_mutex_lock(&(bench)->script.lock);                                                 \
-        (bench)->script.plan.field = (value);                                                      \
-        pthread_mutex_unlock(&(bench)->script.lock);                                               \
-    } while (0)
-
-static int open_bench(void **state)
-{
-    struct bench *bench = mem_must_alloc(sizeof(*bench));
-    kit_quiet();
-    assert_int_equal(curl_global_init(CURL_GLOBAL_DEFAULT), 0);
-    assert_int_equal(pthread_mutex_init(&bench->script.lock, NULL), 0);
-    PLAN(bench, says, ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
-    bench->peer = tcp_peer_start(serve, &bench->script);
-    (void)snprintf(bench->url, sizeof(bench->url), "http://127.0.0.1:%d",
-                   tcp_peer_port(bench->peer));
-    bench->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    assert_false(failed(calls_new(bench->epoll_fd, 5, CALLS_MAX, &bench->calls)));
-    bench->caller = calls_interface(bench->calls);
-    bench->kind.name = "peer";
-    bench->to.kind = &bench->kind;
-    bench->to.settings.base_url = bench->url;
-    bench->to.settings.timeout_ms = 10000;
-    bench->to.headers = curl_slist_append(NULL, "Content-Type: application/json");
-    (void)curl_slist_append(bench->to.headers, "Expect:");
-    *state = bench;
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    struct bench *bench = *state;
-    for (size_t i = 0; i < CALLS_MAX; i++) {
-        transfer_close(&bench->transfers[i]);
-    }
-    calls_free(&bench->calls);
-    tcp_peer_stop(&bench->peer);
-    curl_slist_free_all(bench->to.headers);
-    (void)close(bench->epoll_fd);
-    (void)pthread_mutex_destroy(&bench->script.lock);
-    mem_free(bench);
-    return 0;
-}
-
-static void on_done(void *self, struct transfer *transfer)
-{
-    struct bench *bench = self;
-    assert_non_null(transfer);
-    bench->done++;
-}
-
-static void start(struct bench *bench, size_t i, const char *method, const char *body)
-{
-    struct transfer *t = &bench->transfers[i];
-    transfer_close(t);
-    transfer_init(t, REPLY_MAX);
-    t->to = &bench->to;
-    t->method = method;
-    t->path = span_text("/x");
-    t->body = span_text(body);
-    t->done = on_done;
-    t->self = bench;
-    bench->caller.start(bench->caller.self, t);
-}
-
-static void until_done(struct bench *bench, size_t count)
-{
-    for (int64_t t = kit_begin(); bench->done < count;) {
-        struct epoll_event events[16];
-        assert_true(kit_waits(t));
-        int64_t wait = calls_turn(bench->calls, clock_mono_ms(clock_system()));
-        wait = wait < 0 || wait > 50 ? 50 : wait;
-        int found = bench->done < count ? epoll_wait(bench->epoll_fd, events, 16, (int)wait) : 0;
-        for (int i = 0; i < found; i++) {
-            assert_true(events[i].data.u64 >> 32 == 5);
-            calls_ready(bench->calls, (int)(uint32_t)events[i].data.u64, events[i].events);
-        }
-    }
-    assert_int_equal(bench->done, count);
-}
-
-static const struct transfer *call(struct bench *bench, const char *method, const char *body)
-{
-    size_t done = bench->done;
-    start(bench, 0, method, body);
-    until_done(bench, done + 1);
-    return &bench->transfers[0];
-}
-
-static enum verdict verdict(const struct transfer *t)
-{
-    return verdict_of(t->transport, t->reached, t->status);
-}
 
 /* ---- tests ------------------------------------------------------------------------------- */
 
@@ -219,10 +25,11 @@ static void test_nothing_is_repeated_on_a_dead_connection(void **state)
         assert_int_equal(open_bench(&made), 0);
         struct bench *bench = made;
         PLAN(bench, dies_reused, (true));
-        assert_int_equal(verdict(call(bench, "GET", NULL)), VERDICT_READ);
-        const struct transfer *t = call(bench, rows[i].method, rows[i].body);
+        assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+        const struct transfer *t = bench_call(bench, rows[i].method, rows[i].body);
         int posts = atomic_load(&bench->script.posts);
-        if (posts != 1 || (verdict(t) != VERDICT_UNCLEAR && verdict(t) != VERDICT_READ)) {
+        if (posts != 1 ||
+            (bench_verdict(t) != VERDICT_UNCLEAR && bench_verdict(t) != VERDICT_READ)) {
             print_error("%s \"%s\": %d arrived, transport %d, status %d\n", rows[i].method,
                         rows[i].body, posts, t->transport, t->status);
             fail();
@@ -236,13 +43,13 @@ static void test_post_after_post(void **state)
 {
     struct bench *bench = *state;
     PLAN(bench, dies_reused, (true));
-    assert_int_equal(verdict(call(bench, "POST", "{}")), VERDICT_READ);
-    const struct transfer *t = call(bench, "POST", "{}");
-    assert_int_equal(verdict(t), VERDICT_UNCLEAR);
+    assert_int_equal(bench_verdict(bench_call(bench, "POST", "{}")), VERDICT_READ);
+    const struct transfer *t = bench_call(bench, "POST", "{}");
+    assert_int_equal(bench_verdict(t), VERDICT_UNCLEAR);
     assert_true(t->reached);
     assert_int_equal(atomic_load(&bench->script.posts), 2);
     /* A question may be repeated: nothing happens by it. */
-    assert_int_equal(verdict(call(bench, "GET", NULL)), VERDICT_READ);
+    assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
 }
 
 /* The server takes the POST and ends; libcurl tries again on its own and is refused. */
@@ -251,11 +58,11 @@ static void test_server_dies_with_the_post(void **state)
     struct bench *bench = *state;
     PLAN(bench, dies_reused, (true));
     PLAN(bench, deaf, (bench->peer));
-    assert_int_equal(verdict(call(bench, "GET", NULL)), VERDICT_READ);
-    const struct transfer *t = call(bench, "POST", "{}");
+    assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+    const struct transfer *t = bench_call(bench, "POST", "{}");
     assert_int_equal(atomic_load(&bench->script.posts), 1);
     assert_true(t->reached);
-    assert_int_equal(verdict(t), VERDICT_UNCLEAR); /* it may have happened */
+    assert_int_equal(bench_verdict(t), VERDICT_UNCLEAR); /* it may have happened */
 }
 
 /* The peer closes behind its answer, as the next POST is on its way. */
@@ -264,14 +71,12 @@ static void test_connection_closed_while_idle(void **state)
     struct bench *bench = *state;
     PLAN(bench, closes, (true));
     for (int i = 1; i <= 50; i++) {
-        const struct transfer *t = call(bench, "POST", "{\"a\":1}");
-        enum verdict found = verdict(t);
+        const struct transfer *t = bench_call(bench, "POST", "{\"a\":1}");
+        enum verdict found = bench_verdict(t);
         assert_true(found == VERDICT_READ || found == VERDICT_UNCLEAR);
         assert_true(atomic_load(&bench->script.posts) <= i);
     }
 }
-
-#define OK_HEAD "HTTP/1.1 200 OK\r\n"
 
 static void test_replies(void **state)
 {
@@ -307,11 +112,11 @@ static void test_replies(void **state)
          "Retry-After: 9\r\n\r\n" OK_HEAD "Content-Length: 2\r\nY: 2\r\n\r\n{}",
          false, VERDICT_READ, 200, "{}"},
         {"redirected", "HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n", false,
-         VERDICT_DEAD, 302, ""},
+         VERDICT_UNCLEAR, 302, ""},
         {"redirected elsewhere",
          "HTTP/1.1 307 T\r\nLocation: http://127.0.0.1:1/\r\n"
          "Content-Length: 0\r\n\r\n",
-         false, VERDICT_DEAD, 307, ""},
+         false, VERDICT_UNCLEAR, 307, ""},
         {"slow down", "HTTP/1.1 429 T\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n", false,
          VERDICT_AGAIN, 429, ""},
     };
@@ -321,9 +126,9 @@ static void test_replies(void **state)
         struct bench *bench = made;
         PLAN(bench, says, (rows[i].says));
         PLAN(bench, closes, (rows[i].closes));
-        const struct transfer *t = call(bench, "POST", "{}");
+        const struct transfer *t = bench_call(bench, "POST", "{}");
         bool body_is = rows[i].body == NULL || span_is(buf_span(&t->reply_body), rows[i].body);
-        if (verdict(t) != rows[i].verdict || t->status != rows[i].status || !body_is ||
+        if (bench_verdict(t) != rows[i].verdict || t->status != rows[i].status || !body_is ||
             atomic_load(&bench->script.requests) != 1) {
             print_error("row \"%s\": transport %d, status %d, %d requests\n", rows[i].name,
                         t->transport, t->status, atomic_load(&bench->script.requests));
@@ -342,9 +147,9 @@ static void test_endless_replies_are_bounded(void **state)
     memset(block, 'x', sizeof(block) - 1);
     PLAN(bench, says, (OK_HEAD "Content-Length: 104857600\r\n\r\n"));
     PLAN(bench, repeats, (block));
-    const struct transfer *t = call(bench, "POST", "{}");
+    const struct transfer *t = bench_call(bench, "POST", "{}");
     assert_int_equal(t->transport, CURLE_WRITE_ERROR);
-    assert_int_equal(verdict(t), VERDICT_UNCLEAR);
+    assert_int_equal(bench_verdict(t), VERDICT_UNCLEAR);
     assert_int_equal(t->reply_body.len, 0);
     assert_string_equal(verdict_reason(t->transport, t->status), "reply_too_large");
 }
@@ -356,13 +161,13 @@ static void test_slow_replies_end(void **state)
     PLAN(bench, says, (OK_HEAD "Transfer-Encoding: chunked\r\n\r\n"));
     PLAN(bench, repeats, ("1\r\nx\r\n"));
     PLAN(bench, pause_ms, (20));
-    const struct transfer *t = call(bench, "POST", "{}");
+    const struct transfer *t = bench_call(bench, "POST", "{}");
     assert_int_equal(t->transport, CURLE_OPERATION_TIMEDOUT);
-    assert_int_equal(verdict(t), VERDICT_UNCLEAR);
+    assert_int_equal(bench_verdict(t), VERDICT_UNCLEAR);
     PLAN(bench, says, (""));
     PLAN(bench, repeats, (""));
-    t = call(bench, "POST", "{}");
-    assert_int_equal(verdict(t), VERDICT_UNCLEAR);
+    t = bench_call(bench, "POST", "{}");
+    assert_int_equal(bench_verdict(t), VERDICT_UNCLEAR);
     assert_int_equal(atomic_load(&bench->script.posts), 2);
 }
 
@@ -379,9 +184,9 @@ static void test_many_and_long_headers(void **state)
     }
     buf_add_text(&says, "\r\n{}");
     PLAN(bench, says, (buf_text(&says)));
-    const struct transfer *t = call(bench, "GET", NULL);
+    const struct transfer *t = bench_call(bench, "GET", NULL);
     struct reply reply = {.headers = t->headers, .header_count = t->header_count};
-    assert_int_equal(verdict(t), VERDICT_READ); /* they are cut, the answer is read */
+    assert_int_equal(bench_verdict(t), VERDICT_READ); /* they are cut, the answer is read */
     assert_true(t->header_count <= CALLS_HEADERS_MAX);
     assert_true(span_is(reply_header(&reply, "first"), "here"));
     buf_add_text(&other, OK_HEAD "Content-Length: 2\r\nLong: ");
@@ -391,8 +196,8 @@ static void test_many_and_long_headers(void **state)
     buf_add_text(&other, "\r\n\r\n{}");
     PLAN(bench, says, (buf_text(&other)));
     PLAN(bench, closes, (true));
-    t = call(bench, "POST", "{}");
-    assert_int_equal(verdict(t), VERDICT_UNCLEAR); /* libcurl's own bound */
+    t = bench_call(bench, "POST", "{}");
+    assert_int_equal(bench_verdict(t), VERDICT_UNCLEAR); /* libcurl's own bound */
     tcp_peer_stop(&bench->peer);
     buf_close(&other);
     buf_close(&says);
@@ -401,15 +206,15 @@ static void test_many_and_long_headers(void **state)
 static void test_nobody_listens(void **state)
 {
     struct bench *bench = *state;
-    assert_true(call(bench, "POST", "{}")->reached);
+    assert_true(bench_call(bench, "POST", "{}")->reached);
     tcp_peer_stop(&bench->peer);
-    const struct transfer *t = call(bench, "POST", "{}");
+    const struct transfer *t = bench_call(bench, "POST", "{}");
     assert_int_equal(t->transport, CURLE_COULDNT_CONNECT);
     assert_false(t->reached);
-    assert_int_equal(verdict(t), VERDICT_AGAIN);
+    assert_int_equal(bench_verdict(t), VERDICT_AGAIN);
     bench->to.settings.base_url = "http://no-such-host.invalid";
-    t = call(bench, "POST", "{}");
-    assert_int_equal(verdict(t), VERDICT_AGAIN);
+    t = bench_call(bench, "POST", "{}");
+    assert_int_equal(bench_verdict(t), VERDICT_AGAIN);
 }
 
 static void test_many_at_a_time(void **state)
@@ -419,11 +224,11 @@ static void test_many_at_a_time(void **state)
     for (size_t round = 1; round <= 5; round++) {
         for (size_t i = 0; i < CALLS_MAX; i++) {
             (void)snprintf(body, sizeof(body), "{\"n\":%zu}", i);
-            start(bench, i, "POST", "{\"n\":1}");
+            bench_start(bench, i, "POST", "{\"n\":1}");
         }
-        until_done(bench, round * CALLS_MAX);
+        bench_until_done(bench, round * CALLS_MAX);
         for (size_t i = 0; i < CALLS_MAX; i++) {
-            assert_int_equal(verdict(&bench->transfers[i]), VERDICT_READ);
+            assert_int_equal(bench_verdict(&bench->transfers[i]), VERDICT_READ);
             assert_true(span_is(buf_span(&bench->transfers[i].reply_body), "{}"));
         }
     }
@@ -440,10 +245,10 @@ static void test_descriptors_do_not_leak(void **state)
     for (int i = 0; i < 200; i++) {
         PLAN(bench, says, (kinds[i % 3]));
         PLAN(bench, closes, (i % 3 != 2));
-        (void)call(bench, i % 2 == 0 ? "POST" : "GET", "{}");
+        (void)bench_call(bench, i % 2 == 0 ? "POST" : "GET", "{}");
         if (i == 20) {
             tcp_peer_stop(&bench->peer);
-            bench->peer = tcp_peer_start(serve, &bench->script);
+            bench->peer = tcp_peer_start(bench_serve, &bench->script);
             (void)snprintf(bench->url, sizeof(bench->url), "http://127.0.0.1:%d",
                            tcp_peer_port(bench->peer));
             before = kit_descriptors();
