@@ -15,6 +15,7 @@
 
 #define CALLS_CONNECT_MS    5000
 #define CALLS_URL_MAX       8192
+#define CALLS_HEAD_MAX      (256u * 1024) /* read: interim answers, headers and trailers */
 #define CALLS_WAIT_FOR_EVER (-1)
 
 struct calls {
@@ -91,6 +92,10 @@ static size_t on_header(char *at, size_t size, size_t count, void *self)
 {
     struct transfer *t = self;
     span line = span_trim(span_of(at, size * count));
+    t->head_bytes += size * count;
+    if (t->head_bytes > CALLS_HEAD_MAX) {
+        return 0; /* curl keeps a copy of each line: without end it would fill our memory */
+    }
     if (span_starts(line, "HTTP/")) {
         t->header_count = 0; /* what came before was an interim answer */
         return size * count;
@@ -167,6 +172,7 @@ static void start(void *self, struct transfer *t)
     CHECK(easy != NULL);
     t->easy = easy;
     t->body_sent = 0;
+    t->head_bytes = 0;
     set_common(easy, t);
     set_request(easy, t);
     calls->out++;

@@ -53,6 +53,7 @@ struct transfer {
     struct transfer *next;
     void *easy;
     size_t body_sent;
+    size_t head_bytes;
 };
 
 /* Who makes calls: curl here, a model in the simulation. */
