@@ -229,9 +229,14 @@ static void on_transfer(void *self, struct transfer *t)
     enum verdict verdict = verdict_of(t->transport, t->reached, t->status);
     struct step step = judge(work, t, &reply, verdict, effect);
     bool at_fault = step.kind == STEP_FAULT;
-    bool against = at_fault || verdict_counts_against(verdict, t->transport, t->status);
+    /* A 200 that cannot be read is the page of a proxy, or of a site that is closed for repairs. */
+    bool nonsense = verdict == VERDICT_READ && step.kind == STEP_UNCLEAR;
+    bool against = at_fault || nonsense || verdict_counts_against(verdict, t->transport, t->status);
     work->floor_ms = verdict_wait_ms(&reply, work->item.now_ms);
     transfer_close(t);
+    /* What was read of it is in the memo. Its tree takes many times its bytes, and the item may
+     * wait for long, together with hundreds of others. */
+    arena_close(&work->call_arena);
     tell_breaker(stages, work, to, against, at_fault, step.reason);
     free_slot(stages, work, to);
     if (verdict == VERDICT_AGAIN && step.kind == STEP_AGAIN) {

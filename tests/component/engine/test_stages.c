@@ -305,6 +305,26 @@ static void test_breaker(void **state)
     assert_int_equal(vendor_told(&bench->vendor, "c"), 1);
 }
 
+/* A page for repairs comes with 200, too. */
+static void test_nonsense_opens_the_breaker(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    rig->config.breaker.failures = 3;
+    (void)rig_admit(rig, "a", "k");
+    rig_settle(rig);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(rig->to.breaker.state, BREAKER_CLOSED);
+        answer(rig, "GET /find/a", (struct fake_answer){.status = 200, .body = "<html>"});
+        rig_move(rig, i < 2 ? 4 * SECOND : 0);
+    }
+    assert_int_equal(rig->to.breaker.state, BREAKER_OPEN);
+    vendor_serve(&bench->vendor, rig, HOUR);
+    assert_int_equal(rig->to.breaker.state, BREAKER_CLOSED);
+    assert_int_equal(vendor_created(&bench->vendor, "a"), 1);
+    expect_settled(bench, 1);
+}
+
 static void test_other_keys_go_on(void **state)
 {
     struct bench *bench = *state;
@@ -375,6 +395,7 @@ int main(void)
         ON_A_BENCH(test_give_up),
         ON_A_BENCH(test_dead_at_once),
         ON_A_BENCH(test_breaker),
+        ON_A_BENCH(test_nonsense_opens_the_breaker),
         ON_A_BENCH(test_other_keys_go_on),
         ON_A_BENCH(test_one_key_keeps_its_order),
         ON_A_BENCH(test_slots),
