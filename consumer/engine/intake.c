@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define INTAKE_DESTROYS_SAFELY 0x02030000 /* rd_kafka_version() */
+
 static void name_topics(struct intake *intake)
 {
     const struct worker *worker = intake->parts.worker;
@@ -78,8 +80,11 @@ void intake_free(struct intake **at, bool abandon)
     rd_kafka_queue_io_event_enable(intake->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(intake->queue);
     (void)rd_kafka_consumer_close(intake->consumer);
-    if (abandon) {
-        return; /* the process ends; open records still point into librdkafka */
+    /* The process ends. Open records still point into librdkafka; and before 2.3 it aborts when it
+     * is destroyed between JoinGroup and its first part (confluentinc/librdkafka#4312). */
+    bool aborts = rd_kafka_version() < INTAKE_DESTROYS_SAFELY && intake->joined && !intake->met;
+    if (abandon || aborts) {
+        return;
     }
     rd_kafka_destroy(intake->consumer);
     while (intake->partitions != NULL) {

@@ -112,6 +112,7 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     rd_kafka_error_t *error = NULL;
     if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         say_rebalance("assigned", partitions);
+        intake->met = true;
         for (int i = 0; i < partitions->cnt; i++) {
             (void)intake_gain(intake, &partitions->elems[i]);
         }

@@ -40,6 +40,7 @@ struct intake {
     rd_kafka_queue_t *queue;
     int event_fd;
     bool joined;
+    bool met; /* the group has told us our part at least once */
     bool stopping;
     bool shrank;
     bool caught_up; /* in this turn everything that had come in was taken */
