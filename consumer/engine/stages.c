@@ -354,7 +354,7 @@ static void ask(struct stages *stages, struct work *work)
             return;
         }
         work->phase = PHASE_SLOT;
-        stages_slot(stages, work);
+        stages_enqueue(stages, work);
         return;
     }
 }

@@ -18,7 +18,7 @@ from harness import DEAD, GROUP, INTERVIEWS, Case, Stage, until  # noqa: E402
 PARTITIONS = 3
 ITEMS = 5
 MILD = {"severity": None, "sentiment": -0.1}
-PLACES = {"claim", "ask", "intend", "send", "record", "weigh", "find", "create", "keep", "comment",
+PLACES = {"claim", "ask", "slot", "intend", "send", "record", "weigh", "find", "create", "keep", "comment",
           "sending", "sent", "answered", "journaled_before", "journaled_after", "script_sending",
           "script_ran"}
 
