@@ -23,7 +23,10 @@ static const char usage[] =
     "Runs one worker in its own consumer group.\n"
     "  --config FILE       hearback.yaml\n"
     "  --ops ADDRESS:PORT  the operations port, instead of worker.ops\n"
-    "  --check             report every fault of the configuration and stop\n\nworkers:\n";
+    "  --check             report every fault of the configuration and stop\n\n"
+    "SIGTERM or SIGINT: takes no more, finishes what is under way, for worker.drain_deadline at\n"
+    "most, and exits with 0. A second one ends the wait at once; then, as after kill -9, whoever\n"
+    "takes over asks what became of each call.\n\nworkers:\n";
 
 struct flags {
     const char *name, *path, *ops;

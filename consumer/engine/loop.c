@@ -66,6 +66,18 @@ static void begin_stop(struct engine *engine)
     intake_stop(engine->intake);
 }
 
+/* Whoever asks twice does not want to wait: as if the deadline had come. */
+static void cut_short(struct engine *engine)
+{
+    int64_t now = clock_mono_ms(engine->clock);
+    if (now < engine->drain_until_ms) {
+        engine->drain_until_ms = now;
+        LOG(LOG_WARN, "drain_cut_short", L_INT("items", stages_count(engine->stages)),
+            L_TEXT("found", "a second signal to end"),
+            L_TEXT("expected", "one, and patience until worker.drain_deadline"));
+    }
+}
+
 static struct err check_topics(struct engine *engine)
 {
     char retry[LOOP_TOPIC_NAME];
@@ -160,8 +172,8 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     if (!engine->began) {
         begin(engine);
     }
-    if (stop_asked(engine->stop_fd) && !engine->stopping) {
-        begin_stop(engine);
+    if (stop_asked(engine->stop_fd)) {
+        engine->stopping ? cut_short(engine) : begin_stop(engine);
     }
     TRY(join_when_ready(engine));
     if (engine->replay != NULL && !engine->stopping && engine_replayed(engine)) {
