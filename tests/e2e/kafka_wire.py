@@ -7,7 +7,7 @@ evict() says the good-bye it could not say; seek() sets the offsets of a group w
 import socket
 import struct
 
-DESCRIBE_GROUPS, LEAVE_GROUP, OFFSET_COMMIT = 15, 13, 8
+DESCRIBE_GROUPS, LEAVE_GROUP, OFFSET_COMMIT, OFFSET_FETCH = 15, 13, 8, 9
 GONE = (0, 25)  # done, or not a member any more
 
 
@@ -90,6 +90,23 @@ def seek(address, group, topic, offsets):
         error = answer.number("h")
         if error != 0:
             raise AssertionError(f"OffsetCommit: {error}")
+
+
+def committed(address, group, topic, partitions):
+    """Where the group goes on, partition by partition; -1: nothing was committed."""
+    body = text(group) + struct.pack(">i", 1) + text(topic) + struct.pack(">i", partitions)
+    body += b"".join(struct.pack(">i", partition) for partition in range(partitions))
+    answer = call(address, OFFSET_FETCH, 1, body)
+    answer.number("i"), answer.text()
+    found = {}
+    for _ in range(answer.number("i")):
+        partition, offset = answer.number("i"), answer.number("q")
+        answer.text()
+        error = answer.number("h")
+        found[partition] = offset
+        if error != 0:  # the coordinator is still loading
+            raise ConnectionError(f"OffsetFetch: {error}")
+    return [found[partition] for partition in range(partitions)]
 
 
 LIST_OFFSETS, LATEST = 2, -1
