@@ -7,8 +7,7 @@
 #ifndef HEARBACK_COMMON_CLOCK_H
 #define HEARBACK_COMMON_CLOCK_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "common/span.h"
 
 struct clock {
     int64_t (*mono_ms)(void *self);
@@ -31,6 +30,9 @@ static inline int64_t clock_wall_ms(const struct clock *clock)
 
 /* RFC 3339 with milliseconds in UTC, e.g. 2026-05-27T02:07:11.363Z; `room` at least 25. */
 void clock_format(int64_t wall_ms, char *out, size_t room);
+/* An RFC 3339 time from 1970 on; without an offset it is UTC. *wall_ms is only set when it is one.
+ */
+bool clock_parse(span text, int64_t *wall_ms);
 
 /* A clock that only moves when told. */
 struct clock_fake {

@@ -14,6 +14,7 @@
 static const struct verb *const all[] = {
     &verb_check,
     &verb_configuration,
+    &verb_dead,
     &verb_topics,
 };
 
