@@ -96,10 +96,31 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : by_span(one->digest, two->digest);
 }
 
+/* A copy may be taken away like a letter. These are few: each looks at all that is wanted. */
+static void forget_copy(const struct search *search, const struct letter *tombstone)
+{
+    struct buf key;
+    if (!span_starts(tombstone->key, "record:")) {
+        return;
+    }
+    buf_init(&key, LETTER_KEY_MAX);
+    for (size_t i = 0; i < search->count; i++) {
+        struct dead_copy *copy = &search->copies[i];
+        buf_clear(&key);
+        letter_key_copy(&key, &copy->of->first);
+        copy->found = copy->found && (copy->partition != tombstone->partition ||
+                                      !span_equal(buf_span(&key), tombstone->key));
+    }
+    buf_close(&key);
+}
+
 static void hear_copy(void *self, enum letter_read what, const struct letter *letter)
 {
     const struct search *search = self;
     struct dead_copy wanted = {.of = letter};
+    if (what == LETTER_READ_TOMBSTONE) {
+        forget_copy(search, letter);
+    }
     if (what != LETTER_READ_COPY) {
         return;
     }

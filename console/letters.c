@@ -32,10 +32,13 @@ void letters_close(struct letters *letters)
     letters->bucket_count = 0;
 }
 
-static struct kept **find(struct letters *letters, span key, uint64_t hash)
+/* A key belongs to its partition: when partitions were added it goes to another one, and what
+ * stands in the old one is taken away there. */
+static struct kept **find(struct letters *letters, const struct letter *letter, uint64_t hash)
 {
     struct kept **at = &letters->buckets[hash & (letters->bucket_count - 1)];
-    while (*at != NULL && ((*at)->hash != hash || !span_equal((*at)->letter.key, key))) {
+    while (*at != NULL && ((*at)->hash != hash || (*at)->letter.partition != letter->partition ||
+                           !span_equal((*at)->letter.key, letter->key))) {
         at = &(*at)->next;
     }
     return at;
@@ -111,7 +114,7 @@ void letters_hear(struct letters *letters, enum letter_read what, const struct l
         return;
     }
     uint64_t hash = span_hash(letter->key);
-    struct kept **at = find(letters, letter->key, hash);
+    struct kept **at = find(letters, letter, hash);
     if (*at != NULL) {
         forget(letters, at);
     }
@@ -124,7 +127,7 @@ void letters_hear(struct letters *letters, enum letter_read what, const struct l
     }
     if (letters->count == letters->bucket_count) {
         grow(letters);
-        at = find(letters, letter->key, hash);
+        at = find(letters, letter, hash);
     }
     struct kept *kept = copy_of(letter, hash);
     kept->next = *at;

@@ -2,8 +2,8 @@
  *
  * The letters that are open and wanted: what is left when hearback.dead is heard
  * from its beginning to its end. The newest letter of a key counts, a tombstone
- * takes it away. Only what matches is kept, and only so much: what did not fit is
- * counted, for the caller to say. One thread.
+ * takes it away, each in its partition. Only what matches is kept, and only so much: what did not
+ * fit is counted, for the caller to say. One thread.
  */
 #ifndef HEARBACK_CONSOLE_LETTERS_H
 #define HEARBACK_CONSOLE_LETTERS_H

@@ -59,6 +59,7 @@ static rd_kafka_resp_err_t try_send(struct post *post, const struct post_record 
     }
     const rd_kafka_vu_t parts[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = record->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {mutable_bytes(record->key), record->key.len}},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {mutable_bytes(record->value), record->value.len}},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},

@@ -16,8 +16,9 @@ struct post_header {
 
 struct post_record {
     const char *topic;
-    span key;   /* .at NULL: none */
-    span value; /* .at NULL: a tombstone */
+    int32_t partition; /* RD_KAFKA_PARTITION_UA: the key's */
+    span key;          /* .at NULL: none */
+    span value;        /* .at NULL: a tombstone */
     const struct post_header *headers;
     size_t header_count;
     /* Called in any call of post_* but post_open; it must not send. */

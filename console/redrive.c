@@ -101,6 +101,7 @@ static struct err send_some(struct batch *batch, size_t from, const rd_kafka_mes
     retry_topic(batch, topic);
     retry_init(&retry, batch->letters + from, most, own, headers_of(message, own, OWN_HEADERS));
     struct post_record record = {.topic = topic,
+                                 .partition = RD_KAFKA_PARTITION_UA,
                                  .key = span_of(message->key, message->key_len),
                                  .value = value_of(message),
                                  .headers = retry.headers,
@@ -151,8 +152,11 @@ static void on_tombstone(void *owner, bool durable)
 struct err redrive_bury(struct post *post, const struct letter *letter,
                         void (*acked)(void *owner, bool durable), void *owner)
 {
-    struct post_record record = {
-        .topic = TOPIC_DEAD, .key = letter->key, .acked = acked, .owner = owner};
+    struct post_record record = {.topic = TOPIC_DEAD,
+                                 .partition = letter->partition,
+                                 .key = letter->key,
+                                 .acked = acked,
+                                 .owner = owner};
     return post_send(post, &record);
 }
 

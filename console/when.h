@@ -10,8 +10,7 @@
 
 /* For messages: what is accepted. */
 #define WHEN_EXPECTED                                                                              \
-    "how long ago (30s, 15m, 2h, 7d, 1w, 1d12h), a day (2026-05-27, its begin in UTC) or RFC "     \
-    "3339 "                                                                                        \
+    "how long ago (30s, 15m, 2h, 7d, 1d12h), a day in UTC (2026-05-27) or RFC 3339 "               \
     "(2026-05-27T02:07:11Z)"
 
 /* True when the text is one; *wall_ms is then that time, never before 1970. */

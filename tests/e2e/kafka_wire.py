@@ -127,3 +127,36 @@ def ends(address, topic, partitions):
         if error != 0:  # a topic that was just made has no leader yet
             raise ConnectionError(f"ListOffsets: {error}")
     return [found[partition] for partition in range(partitions)]
+
+
+DELETE_RECORDS = 21
+
+
+def delete_records(address, topic, ends):
+    """What stands before ends[partition] is gone, as when its retention has passed."""
+    body = struct.pack(">i", 1) + text(topic) + struct.pack(">i", len(ends))
+    for partition, end in enumerate(ends):
+        body += struct.pack(">iq", partition, end)
+    answer = call(address, DELETE_RECORDS, 0, body + struct.pack(">i", 20000))
+    answer.number("i"), answer.number("i"), answer.text()
+    for _ in range(answer.number("i")):
+        answer.number("i"), answer.number("q")
+        error = answer.number("h")
+        if error != 0:
+            raise AssertionError(f"DeleteRecords: {error}")
+
+
+INCREMENTAL_ALTER_CONFIGS, TOPIC, SET = 44, 2, 0
+
+
+def alter_topic(address, topic, name, value):
+    """Changes one setting of a topic."""
+    body = struct.pack(">ib", 1, TOPIC) + text(topic) + struct.pack(">i", 1) + text(name)
+    body += struct.pack(">b", SET) + text(value) + struct.pack(">b", 0)
+    answer = call(address, INCREMENTAL_ALTER_CONFIGS, 0, body)
+    answer.number("i")
+    for _ in range(answer.number("i")):
+        error = answer.number("h")
+        if error != 0:
+            raise AssertionError(f"IncrementalAlterConfigs: {error}")
+        answer.text(), answer.number("b"), answer.text()

@@ -60,7 +60,7 @@ check_command() {
     fi
     "$BIN/$program" --help >"$tmp/help"
     for word in "${words[@]:1}"; do
-        [[ $word == hearback.yaml ]] || is_in "$word" "$tmp/help" || wrong "$program knows no $word"
+        [[ $word == hearback.yaml ]] || is_in "${word%%=*}" "$tmp/help" || wrong "$program knows no $word"
     done
 }
 

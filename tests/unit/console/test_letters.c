@@ -110,6 +110,25 @@ static void the_letter_of_a_retry(void **state)
     letters_close(&letters);
 }
 
+/* Partitions were added: the same key, elsewhere. The newest counts, and both are there to go. */
+static void one_key_in_two_partitions(void **state)
+{
+    (void)state;
+    WITH(letters, .worker = NULL);
+    struct letter newer = letter_of("k1", "a", "new", 20);
+    newer.partition = 5;
+    letters_hear(&letters, LETTER_READ_LETTER, &newer);
+    hear(&letters, "k1", "a", "old", 10);
+    assert_string_equal(listed(&letters, LETTERS_NEWEST, 0), "a");
+    assert_true(span_is(letters.list[0]->letter.reason, "new"));
+    assert_non_null(letters.list[0]->older);
+    assert_int_equal(letters.list[0]->older->letter.partition, 0);
+    bury(&letters, "k1"); /* in partition 0 */
+    assert_string_equal(listed(&letters, LETTERS_NEWEST, 0), "a");
+    assert_null(letters.list[0]->older);
+    letters_close(&letters);
+}
+
 static void order_and_limit(void **state)
 {
     (void)state;
@@ -245,6 +264,7 @@ int main(void)
         cmocka_unit_test(the_newest_counts),
         cmocka_unit_test(a_newer_one_that_is_not_meant),
         cmocka_unit_test(the_letter_of_a_retry),
+        cmocka_unit_test(one_key_in_two_partitions),
         cmocka_unit_test(order_and_limit),
         cmocka_unit_test(those_of_a_record_stand_together),
         cmocka_unit_test(its_bounds),
