@@ -33,6 +33,7 @@ struct want {
     struct arena arena;
     span effects[LATER_DUE_MAX];
     size_t count;
+    size_t drops; /* scripts under way that drop its entries */
 };
 
 struct later {
@@ -207,29 +208,40 @@ static void ask_next(struct later *later)
 
 static void on_dropped(void *self, enum ledger_result result, const struct redis_reply *reply)
 {
-    (void)self;
+    struct want *want = self;
     (void)result; /* what stays is due again: another letter under the same key */
     (void)reply;
+    if (--want->drops == 0) {
+        free_want(want);
+    }
 }
 
-static void on_gone_letter(void *owner, bool durable)
+static void drop(struct later *later, struct want *want)
 {
-    struct want *want = owner;
-    struct later *later = want->later;
     struct later_keys keys;
     later_keys_make(later->parts.worker->name, &want->job.origin, &keys);
-    for (size_t at = 0; durable && at < want->count && ledger_is_open(later->parts.ledger);
-         at += LATER_DROP_MAX) {
+    want->drops = (want->count + LATER_DROP_MAX - 1) / LATER_DROP_MAX;
+    for (size_t at = 0; at < want->count; at += LATER_DROP_MAX) {
         size_t left = want->count - at;
         struct ledger_request request = {.script = &script_later_drop,
                                          .keys = keys.spans,
                                          .key_count = 2,
                                          .args = want->effects + at,
                                          .arg_count = left < LATER_DROP_MAX ? left : LATER_DROP_MAX,
-                                         .done = on_dropped};
+                                         .done = on_dropped,
+                                         .self = want};
         ledger_run(later->parts.ledger, &request);
     }
-    free_want(want);
+}
+
+static void on_gone_letter(void *owner, bool durable)
+{
+    struct want *want = owner;
+    if (durable && want->count > 0 && ledger_is_open(want->later->parts.ledger)) {
+        drop(want->later, want);
+    } else {
+        free_want(want);
+    }
 }
 
 /* Nothing can go on without its record: said, and kept as a dead letter of its place. */

@@ -99,6 +99,11 @@ uint64_t ledger_view(const struct ledger *ledger)
     return ledger->view;
 }
 
+span ledger_epoch(const struct ledger *ledger)
+{
+    return buf_span(&ledger->epoch);
+}
+
 int64_t ledger_view_age_ms(const struct ledger *ledger)
 {
     return ledger->age_opened_ms + clock_mono_ms(ledger->clock) - ledger->opened_ms;

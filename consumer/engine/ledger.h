@@ -64,6 +64,8 @@ void ledger_confirm(struct ledger *ledger);
 bool ledger_is_open(const struct ledger *ledger);
 /* Changes with every view: what was learned under another number is worth nothing. */
 uint64_t ledger_view(const struct ledger *ledger);
+/* What names the view for all processes; borrowed. */
+span ledger_epoch(const struct ledger *ledger);
 /* For how long the present view has been there at least. It is added up of what processes saw on
  * their monotonic clocks one after the other (mark.c), so no clock that jumps makes it too long. */
 int64_t ledger_view_age_ms(const struct ledger *ledger);

@@ -87,7 +87,7 @@ const struct broker_record *broker_next_last(const struct broker_record *before)
     return at < end ? at : NULL;
 }
 
-static void append_line(const struct outbox_record *record)
+static const struct broker_record *append_line(const struct outbox_record *record)
 {
     CHECK(broker.line_count < BROKER_LINE_MAX);
     uint64_t spread = span_hash(record->key);
@@ -95,27 +95,30 @@ static void append_line(const struct outbox_record *record)
     if (before != NULL) {
         before->superseded = true;
     }
-    broker.lines[broker.line_count++] = (struct broker_record){
+    struct broker_record *line = &broker.lines[broker.line_count];
+    *line = (struct broker_record){
         .partition = (int32_t)(spread % (uint64_t)plan_get()->changelog_partitions),
         .offset = (int64_t)broker.line_count,
         .at_ms = world_now(),
         .key = keep(record->key),
         .value = keep(record->value)};
+    broker.line_count++;
     if (world_traces()) {
         size_t shown = span_cut_utf8(record->value, 120);
         world_trace("changelog: " SPAN_FMT " = " SPAN_FMT, SPAN_ARG(record->key),
                     SPAN_ARG(span_of(record->value.at, shown)));
     }
     truth_line(record->key, record->value);
+    return line;
 }
 
-void broker_append(const struct outbox_record *record)
+const struct broker_record *broker_append(const struct outbox_record *record)
 {
     if (strcmp(record->topic, TOPIC_CHANGELOG) == 0) {
-        append_line(record);
-    } else {
-        truth_letter(record);
+        return append_line(record);
     }
+    truth_letter(record);
+    return NULL;
 }
 
 size_t broker_lines(int32_t partition)

@@ -25,8 +25,8 @@ void broker_deliver(const struct plan_delivery *delivery);
 int64_t broker_end(int32_t partition);
 const struct broker_record *broker_interview(int32_t partition, int64_t offset);
 
-/* What a worker sends, when the broker takes it. */
-void broker_append(const struct outbox_record *record);
+/* What a worker sends, when the broker takes it. The line when it is the changelog's, else NULL. */
+const struct broker_record *broker_append(const struct outbox_record *record);
 size_t broker_lines(int32_t partition);
 const struct broker_record *broker_line(int32_t partition, size_t index);
 /* The changelog's last line of that key ("S:…" or "H:…"), NULL without one. */

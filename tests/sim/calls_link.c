@@ -32,9 +32,9 @@ struct post {
     enum weather weather; /* WEATHER_KINDS: fair */
     int64_t started_ms;
     int64_t timeout_ms;
-    int64_t view_ms; /* which view of the ledger its lease is of */
-    bool out;        /* it left and no answer is known */
-    bool over;       /* the client has its outcome */
+    uint64_t view; /* which view of the ledger its lease is of */
+    bool out;      /* it left and no answer is known */
+    bool over;     /* the client has its outcome */
     int status;
     struct buf body;
     const char *header;
@@ -228,8 +228,7 @@ static void check_alone(const struct post *post)
 {
     for (const struct post *other = posts; other != NULL; other = other->next) {
         if (other != post && other->out && other->request.theme == post->request.theme &&
-            other->view_ms == post->view_ms &&
-            world_now() < other->started_ms + other->timeout_ms) {
+            other->view == post->view && world_now() < other->started_ms + other->timeout_ms) {
             world_violated("two calls are out for %s: a %s of w%d, and now a %s of w%d",
                            plan_get()->themes[post->request.theme].id,
                            vendor_stage(other->request.kind), other->owner.proc->slot,
@@ -290,7 +289,7 @@ static void start(void *self, struct transfer *t)
     post->transfer = t;
     post->started_ms = world_now();
     post->timeout_ms = t->to->settings.timeout_ms;
-    post->view_ms = ledger_view_began_ms(post->owner.proc->engine->ledger);
+    post->view = span_hash(ledger_epoch(post->owner.proc->engine->ledger));
     buf_init(&post->body, 1 << 20);
     vendor_read(t, &post->request);
     post->next = posts;

@@ -19,10 +19,26 @@ struct rd_kafka_s {
 struct err changelog_reader_open(struct changelog_reader *reader, const struct config_kafka *config)
 {
     (void)config;
-    *reader = (struct changelog_reader){.partitions = plan_get()->changelog_partitions};
+    *reader = (struct changelog_reader){.cluster = "simulated"};
     reader->rk = mem_must_alloc(sizeof(*reader->rk));
+    reader->begins.partitions = plan_get()->changelog_partitions;
+    reader->ends.partitions = reader->begins.partitions;
+    for (int32_t p = 0; p < reader->ends.partitions; p++) {
+        reader->ends.next[p] = (int64_t)broker_lines(p);
+    }
+    return NO_ERROR;
+}
+
+struct err changelog_reader_start(struct changelog_reader *reader,
+                                  const struct changelog_place *from)
+{
+    reader->read = from == NULL ? reader->begins : *from;
+    for (int32_t p = 0; p < reader->read.partitions; p++) {
+        reader->rk->next[p] = (size_t)reader->read.next[p];
+    }
     reader->rk->reads_ms = world_now() + world_between(WORLD_EDGE, 1, 300);
-    world_trace("w%d reads the changelog", proc_owner().proc->slot);
+    world_trace("w%d reads the changelog from its %s", proc_owner().proc->slot,
+                from == NULL ? "beginning" : "mark");
     return NO_ERROR;
 }
 
@@ -34,7 +50,7 @@ void changelog_reader_close(struct changelog_reader *reader)
 
 bool changelog_reader_at_end(const struct changelog_reader *reader)
 {
-    return reader->ended == reader->partitions;
+    return reader->ended == reader->begins.partitions;
 }
 
 /* The partition's next line that is still there; NULL at its end. */
@@ -50,26 +66,36 @@ static const struct broker_record *next_of(struct changelog_reader *reader, int3
     return NULL;
 }
 
-enum changelog_read changelog_reader_next(struct changelog_reader *reader, struct ledger_line *line)
+/* The next line of any partition; false when there is none. */
+static bool read_line(struct changelog_reader *reader, struct ledger_line *line)
 {
-    if (world_now() < reader->rk->reads_ms) {
-        return CHANGELOG_NOTHING;
-    }
-    if (world_chance(WORLD_EDGE, 50)) {
-        reader->rk->reads_ms = world_now() + world_between(WORLD_EDGE, 1, 100);
-    }
-    for (int32_t p = 0; p < reader->partitions; p++) {
+    for (int32_t p = 0; p < reader->begins.partitions; p++) {
         if (reader->at_end[p]) {
             continue;
         }
         const struct broker_record *record = next_of(reader, p);
-        if (record == NULL) {
-            reader->at_end[p] = true;
-            reader->ended++;
-            return CHANGELOG_OTHER;
+        reader->read.next[p] = (int64_t)reader->rk->next[p];
+        if (record != NULL) {
+            CHECK(ledger_line_parse(record->key, record->value, line));
+            return true;
         }
-        CHECK(ledger_line_parse(record->key, record->value, line));
-        return CHANGELOG_LINE;
+        reader->at_end[p] = true;
+        reader->ended++;
     }
-    return CHANGELOG_NOTHING;
+    return false;
+}
+
+bool changelog_reader_next(struct changelog_reader *reader, struct ledger_line *lines,
+                           size_t *count)
+{
+    *count = 0;
+    if (world_now() < reader->rk->reads_ms || changelog_reader_at_end(reader)) {
+        return false;
+    }
+    size_t most = (size_t)world_between(WORLD_EDGE, 1, 20);
+    reader->rk->reads_ms = world_now() + world_between(WORLD_EDGE, 1, 20);
+    while (*count < most && read_line(reader, &lines[*count])) {
+        (*count)++;
+    }
+    return true;
 }

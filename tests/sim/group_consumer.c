@@ -364,3 +364,8 @@ rd_kafka_resp_err_t rd_kafka_assignment(rd_kafka_t *rk, rd_kafka_topic_partition
     }
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
+
+int rd_kafka_version(void)
+{
+    return RD_KAFKA_VERSION;
+}

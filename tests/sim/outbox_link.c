@@ -20,6 +20,8 @@ struct parcel {
     void *owner;
     bool durable;
     struct outbox_record record; /* its bytes are the parcel's */
+    int32_t partition;           /* where it came to stand, when it is the changelog's */
+    int64_t offset;              /* -1: elsewhere */
     struct arena arena;
 };
 
@@ -33,6 +35,7 @@ struct kafka_outbox {
     struct parcel *landed;
     struct parcel **landed_last;
     size_t in_flight;
+    struct changelog_place acknowledged;
 };
 
 struct err kafka_outbox_new(const struct config_kafka *config, struct kafka_outbox **out, int *fd)
@@ -99,7 +102,9 @@ static void on_arrival(void *self)
     }
     parcel->durable = !world_chance(WORLD_EDGE, plan_get()->nack_per_mille);
     if (parcel->durable) {
-        broker_append(&parcel->record);
+        const struct broker_record *line = broker_append(&parcel->record);
+        parcel->partition = line == NULL ? 0 : line->partition;
+        parcel->offset = line == NULL ? -1 : line->offset;
     }
     int64_t acks = world_now() + latency();
     outbox->acks_ms = acks > outbox->acks_ms ? acks : outbox->acks_ms;
@@ -150,6 +155,24 @@ struct outbox kafka_outbox_interface(struct kafka_outbox *outbox)
     return (struct outbox){.send = send_record, .self = outbox};
 }
 
+static void note_place(struct changelog_place *place, const struct parcel *parcel)
+{
+    if (!parcel->durable || parcel->offset < 0) {
+        return;
+    }
+    for (; place->partitions <= parcel->partition; place->partitions++) {
+        place->next[place->partitions] = -1;
+    }
+    if (place->next[parcel->partition] <= parcel->offset) {
+        place->next[parcel->partition] = parcel->offset + 1;
+    }
+}
+
+void kafka_outbox_acknowledged(const struct kafka_outbox *outbox, struct changelog_place *out)
+{
+    *out = outbox->acknowledged;
+}
+
 struct err kafka_outbox_turn(struct kafka_outbox *outbox)
 {
     struct parcel *parcel = outbox->landed;
@@ -158,6 +181,7 @@ struct err kafka_outbox_turn(struct kafka_outbox *outbox)
     while (parcel != NULL) {
         struct parcel *next = parcel->next;
         outbox->in_flight--;
+        note_place(&outbox->acknowledged, parcel);
         parcel->acked(parcel->owner, parcel->durable);
         arena_close(&parcel->arena);
         mem_free(parcel);

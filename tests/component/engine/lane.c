@@ -52,7 +52,7 @@ static void prepare(struct lane *lane, const char *kafka)
     follow_clock(lane);
     lane->kafka = (struct config_kafka){.bootstrap = (char *)(uintptr_t)kafka,
                                         .replication = 1,
-                                        .partitions = 2,
+                                        .partitions = LANE_PARTITIONS,
                                         .session_timeout_ms = 6000,
                                         .message_bytes_max = 1 << 20};
     assert_false(failed(kafka_outbox_new(&lane->kafka, &lane->outbox, &lane->outbox_fd)));

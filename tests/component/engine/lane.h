@@ -9,6 +9,8 @@
 #include "consumer/engine/restore.h"
 #include "tests/component/engine/rig.h"
 
+#define LANE_PARTITIONS 4 /* of the topics that all tests share: as many as the door's make */
+
 struct lane {
     struct rig rig;
     struct clock_fake time; /* follows the machine's clock, */

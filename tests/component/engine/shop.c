@@ -29,6 +29,12 @@ static bool wanted(void *self, const struct load *load)
     return intake_wants(shop->intake, load);
 }
 
+static void late_closed(void *self, const struct record *record)
+{
+    struct shop *shop = self;
+    later_closed(shop->later, record);
+}
+
 static void open_destinations(struct shop *shop, const struct worker *worker)
 {
     for (size_t i = 0; i < worker->stage_count; i++) {
@@ -89,8 +95,18 @@ void shop_open(struct shop *shop, struct shop_place place)
                                  .ledger = rig->ledger,
                                  .stages = shop->stages,
                                  .pool = &shop->pool,
-                                 .outbox = fake_outbox_interface(&rig->outbox)};
+                                 .outbox = fake_outbox_interface(&rig->outbox),
+                                 .replay = place.replay,
+                                 .late_closed = late_closed,
+                                 .self = shop};
     assert_false(failed(intake_new(parts, &shop->intake, &shop->intake_fd)));
+    shop->later = later_new((struct later_parts){.config = parts.config,
+                                                 .worker = parts.worker,
+                                                 .clock = parts.clock,
+                                                 .ledger = parts.ledger,
+                                                 .outbox = parts.outbox,
+                                                 .intake = shop->intake,
+                                                 .pool = parts.pool});
     assert_false(failed(intake_join(shop->intake)));
 }
 
@@ -101,6 +117,9 @@ void shop_turn(struct shop *shop)
     assert_false(failed(intake_turn(shop->intake, &more)));
     if (intake_shrank(shop->intake)) {
         stages_sweep(shop->stages);
+    }
+    if (shop->later != NULL && !shop->intake->stopping) {
+        (void)later_turn(shop->later);
     }
     (void)stages_run(shop->stages);
     intake_store(shop->intake);
@@ -116,6 +135,7 @@ void shop_close(struct shop *shop)
         assert_true(kit_waits(t));
         shop_turn(shop);
     }
+    later_free(&shop->later);
     intake_free(&shop->intake, false);
     stages_free(&shop->stages);
     order_close(&shop->order);
@@ -174,7 +194,7 @@ bool shop_bench_open(struct shop_bench *bench, int partitions)
     }
     struct config_kafka config = {.bootstrap = (char *)(uintptr_t)bench->kafka,
                                   .replication = 1,
-                                  .partitions = 2,
+                                  .partitions = LANE_PARTITIONS,
                                   .message_bytes_max = 1 << 20};
     struct kafka_role role = {.client_id = "test"};
     kit_suffix(suffix, sizeof(suffix));

@@ -8,6 +8,7 @@
 #define HEARBACK_TESTS_COMPONENT_ENGINE_SHOP_H
 
 #include "consumer/engine/intake_inside.h"
+#include "consumer/engine/later.h"
 #include "tests/component/engine/lane.h"
 
 #define SHOP_DESTINATIONS 2
@@ -19,11 +20,13 @@ struct shop_place {
     const char *owner;
     const struct worker *worker;
     void (*adjust)(struct config *config); /* may be NULL */
+    const struct replay *replay;           /* NULL: the work of the group */
 };
 
 struct shop {
     struct lane lane;
     struct intake *intake;
+    struct later *later;
     int intake_fd;
     struct stages *stages;
     struct pool pool;

@@ -42,7 +42,7 @@ static int open_mock(void **state)
     const char *at = rd_kafka_mock_cluster_bootstraps(mock->cluster);
     mock->config.kafka = (struct config_kafka){.bootstrap = (char *)(uintptr_t)at,
                                                .replication = 1,
-                                               .partitions = 2,
+                                               .partitions = 4, /* as all tests make them */
                                                .session_timeout_ms = 6000,
                                                .message_bytes_max = 1 << 20};
     *state = mock;

@@ -98,13 +98,16 @@ static void settle_effects(struct bench *bench, struct lane *lane, int count)
         span args[] = {span_text("me"),   span_text("{\"s\":\"done\",\"o\":\"me\"}"),
                        span_text("late"), span_text("60000"),
                        span_text(""),     span_text("")};
-        struct ledger_request request = {.script = &script_record,
-                                         .keys = keys,
-                                         .key_count = COUNT_OF(keys),
-                                         .args = args,
-                                         .arg_count = COUNT_OF(args),
-                                         .done = on_told,
-                                         .self = bench};
+        struct ledger_request request = {
+            .script = &script_record,
+            .keys = keys,
+            .key_count = COUNT_OF(keys),
+            .args = args,
+            .arg_count = COUNT_OF(args),
+            .before = {{.kind = 'S', .key = keys[1], .value = args[1]}},
+            .before_count = 1,
+            .done = on_told,
+            .self = bench};
         ledger_run(lane->rig.ledger, &request);
     }
     lane_settle(lane);

@@ -77,7 +77,7 @@ static void test_changelog_set_otherwise(void **state)
     };
     struct config_kafka config = {.bootstrap = (char *)(uintptr_t)kafka,
                                   .replication = 1,
-                                  .partitions = 2,
+                                  .partitions = 4, /* as all tests make them */
                                   .session_timeout_ms = 6000,
                                   .message_bytes_max = 1 << 20};
     struct kafka_role role = {.client_id = "test-topics"};
