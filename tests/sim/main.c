@@ -39,12 +39,13 @@ static const char usage[] =
     "  --seed N         this one\n"
     "  --jobs N         so many at a time (default: one a processor)\n"
     "  --first          stop at the first that fails\n"
+    "  --brief          no trace of those that fail\n"
     "  --trace          show everything that happens (of one seed)\n"
     "exit: 0 all held, 1 not all did, 2 the command line is wrong\n";
 
 struct flags {
     int64_t from, to, jobs;
-    bool first, trace, help;
+    bool first, brief, trace, help;
 };
 
 /* What the runners share. */
@@ -108,11 +109,11 @@ static void show_tail(const char *path, int lines)
 
 /* ---- a runner ---------------------------------------------------------------------------- */
 
-static void fail(struct board *board, uint64_t seed, const char *out)
+static void fail(const struct flags *flags, struct board *board, uint64_t seed, const char *out)
 {
     show_tail(out, 3);
     atomic_fetch_add(&board->failed, 1);
-    if (atomic_load(&board->failed) <= 3) {
+    if (atomic_load(&board->failed) <= 3 && !flags->brief) {
         (void)run_seed(seed, true, out);
         (void)printf("---- the end of seed %" PRIu64 "'s trace\n", seed);
         show_tail(out, TAIL_LINES);
@@ -137,7 +138,7 @@ static void runner(const struct flags *flags, struct board *board)
             (void)!run_seed((uint64_t)seed, true, NULL);
         } else if (!run_seed((uint64_t)seed, false, out)) {
             atomic_store(&board->stop, true);
-            fail(board, (uint64_t)seed, out);
+            fail(flags, board, (uint64_t)seed, out);
         }
         atomic_fetch_add(&board->ran, 1);
     }
@@ -197,17 +198,16 @@ static bool parse_range(const char *text, struct flags *flags)
 
 static bool parse(int argc, char **argv, struct flags *flags)
 {
-    static const struct option options[] = {{"seeds", required_argument, NULL, 's'},
-                                            {"seed", required_argument, NULL, 'n'},
-                                            {"jobs", required_argument, NULL, 'j'},
-                                            {"first", no_argument, NULL, 'f'},
-                                            {"trace", no_argument, NULL, 't'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"seeds", required_argument, NULL, 's'}, {"seed", required_argument, NULL, 'n'},
+        {"jobs", required_argument, NULL, 'j'},  {"first", no_argument, NULL, 'f'},
+        {"brief", no_argument, NULL, 'b'},       {"trace", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     bool good = true;
     *flags = (struct flags){.from = 1, .to = 600, .jobs = sysconf(_SC_NPROCESSORS_ONLN)};
     for (int c = 0; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         flags->first = flags->first || c == 'f';
+        flags->brief = flags->brief || c == 'b';
         flags->trace = flags->trace || c == 't';
         flags->help = flags->help || c == 'h';
         if (c == 's') {

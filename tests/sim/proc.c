@@ -26,6 +26,7 @@ static struct proc procs[PLAN_WORKERS_MAX];
 static struct proc *current;
 static ucontext_t scheduler;
 static int deaths;
+static int stops;
 static int64_t spin_ms;
 static int spins;
 
@@ -155,6 +156,11 @@ static void drop_edges(struct proc *proc)
     }
 }
 
+int proc_stops(void)
+{
+    return stops;
+}
+
 int proc_deaths(void)
 {
     return deaths;
@@ -259,6 +265,7 @@ void proc_stop(struct proc *proc, int64_t for_ms)
         return;
     }
     world_trace("w%d is stopped for %lld ms", proc->slot, (long long)for_ms);
+    stops++;
     proc->state = PROC_STOPPED;
     proc->stopped_until_ms = world_now() + for_ms;
     if (proc->member != NULL) {

@@ -71,6 +71,7 @@ void proc_start(struct proc *proc);
 void proc_kill(struct proc *proc, int64_t start_after_ms); /* -1: somebody else starts it */
 void proc_stop(struct proc *proc, int64_t for_ms);
 void proc_term(struct proc *proc);
+int proc_stops(void);  /* how often one was stopped */
 int proc_deaths(void); /* how many were killed, or gave up draining */
 void proc_trap(struct proc *proc, struct trap trap);
 

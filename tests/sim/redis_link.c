@@ -71,6 +71,7 @@ static struct {
     int64_t stalled_until;
     int64_t refuses_until;
     const char *error;
+    int empty_before; /* scripts until it is emptied; 0: it is not */
 } server;
 
 static int64_t latency(void)
@@ -179,8 +180,14 @@ void redis_link_refuse(int64_t for_ms, const char *error)
     server.error = error;
 }
 
+void redis_link_empty_before(int scripts)
+{
+    server.empty_before = scripts;
+}
+
 void redis_link_heal(void)
 {
+    server.empty_before = 0;
     server.away_until = server.refuses_until = server.stalled_until = 0;
 }
 
@@ -244,6 +251,11 @@ static bool refused(const struct packet *packet)
 
 static void execute(struct packet *packet, struct arena *arena, struct redis_reply *reply)
 {
+    bool script = span_is(packet->args[0], "EVALSHA");
+    if (script && server.empty_before > 0 && --server.empty_before == 0) {
+        world_trace("Redis is emptied");
+        store_empty();
+    }
     if (refused(packet)) {
         *reply = (struct redis_reply){.kind = REDIS_ERROR,
                                       .text = arena_copy(arena, span_text(server.error))};

@@ -10,6 +10,7 @@
 void redis_link_away(int64_t for_ms);  /* all connections are lost, none is taken */
 void redis_link_stall(int64_t for_ms); /* nothing is answered; done later */
 void redis_link_refuse(int64_t for_ms, const char *error);
+void redis_link_empty_before(int scripts); /* it is emptied just before the so manieth script */
 void redis_link_cut_all(void);
 void redis_link_heal(void);
 

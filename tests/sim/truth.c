@@ -20,6 +20,7 @@
 static struct {
     struct truth_item items[PLAN_INTERVIEWS_MAX][PLAN_THEMES_MAX];
     bool ticket[PLAN_THEMES_MAX];
+    bool filed[PLAN_THEMES_MAX];                            /* the changelog says so */
     char status[PLAN_THEMES_MAX][16];                       /* the theme's, in the changelog */
     bool garbage[PLAN_PARTITIONS_MAX][PLAN_DELIVERIES_MAX]; /* it has its letter */
     bool rewound;

@@ -4,6 +4,7 @@
  *   nothing is lost: each theme of each interview is told, watched or won, as the
  *   rules say, or in a dead letter
  *   what was watched is in the description of the ticket that came of it
+ *   a theme with a ticket is filed
  *   one ticket's comments from one partition stand in the order of their records
  *   Redis, if its view is open, says of each effect what the changelog says
  */
@@ -75,6 +76,24 @@ static void judge_volume(int theme)
         world_violated("%s was heard in %d interviews, and has no ticket",
                        plan_get()->themes[theme].id, counted);
     }
+}
+
+/* A theme that has a ticket is filed, as far as the changelog knows; a process that stood still, or
+ * died, may have said behind it what it found before. */
+static void judge_theme(int theme)
+{
+    char key[128];
+    struct json_object *record = NULL;
+    (void)snprintf(key, sizeof(key), "S:hearback:theme:{" TRUTH_SOURCE "/%s}",
+                   plan_get()->themes[theme].id);
+    const struct broker_record *last = broker_last(span_text(key));
+    bool filed = last != NULL && !failed(json_parse(last->value, &record)) &&
+                 span_is(json_text_at(record, "/status"), "filed");
+    if (has_ticket(theme) && !filed && proc_stops() + proc_deaths() == 0) {
+        world_violated("%s has a ticket, and the changelog does not call it filed",
+                       plan_get()->themes[theme].id);
+    }
+    json_object_put(record);
 }
 
 /* ---- order ------------------------------------------------------------------------------- */
@@ -170,6 +189,7 @@ void truth_judge(void)
     }
     for (size_t theme = 0; theme < plan_get()->theme_count; theme++) {
         judge_volume((int)theme);
+        judge_theme((int)theme);
         judge_order((int)theme);
     }
     judge_view();
