@@ -12,7 +12,7 @@ named() {
         path=${1#"$folder"/}
         if [[ -f $folder/CMakeLists.txt ]] && sed 's/#.*//' "$folder/CMakeLists.txt" |
             tr '[:space:]()";' '\n' | sed 's|^[$]{CMAKE_[A-Z]*SOURCE_DIR}/||' |
-            grep -qxF -e "$path" -e "$1"; then
+            grep -xF -e "$path" -e "$1" >/dev/null; then
             return 0
         fi
         [[ $folder == */* ]] || return 1
