@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/own.h"
+#include "common/redis_guard.h"
 
 #include <errno.h>
 #include <hiredis/async.h>
@@ -23,6 +24,7 @@
 #define REDIS_REPLY_BYTES_MAX  (64u << 20)
 #define REDIS_REPLY_DEPTH_MAX  8
 #define REDIS_IDLE_TURN_MS     1000
+#define REDIS_BUFFER_MAX       (2 * (size_t)REDIS_REPLY_BYTES_MAX) /* of a reply not yet whole */
 #define REDIS_ARGS_FEW         64 /* that many are laid out on the stack */
 
 struct redis_command {
@@ -54,6 +56,7 @@ struct redis {
     struct redis_command *oldest; /* in the order sent, replied or not */
     struct redis_command **newest;
     size_t in_flight;
+    struct redis_guard guard;
 };
 
 struct argument_room {
@@ -140,7 +143,9 @@ static void on_connect(const redisAsyncContext *context, int status)
 static void on_disconnect(const redisAsyncContext *context, int status)
 {
     struct redis *redis = context->data;
-    say_away(redis, status == REDIS_OK ? "disconnected" : context->errstr);
+    say_away(redis, redis->guard.tripped ? "an answer that nobody asked for, or without an end"
+                    : status == REDIS_OK ? "disconnected"
+                                         : context->errstr);
     plan_reconnect(redis);
 }
 
@@ -274,7 +279,9 @@ static void send_password(struct redis *redis)
         span password = secret_reveal(&redis->config->password);
         const char *argv[] = {"AUTH", (const char *)password.at};
         size_t lens[] = {4, password.len};
-        (void)redisAsyncCommandArgv(redis->context, on_password, redis, 2, argv, lens);
+        if (redisAsyncCommandArgv(redis->context, on_password, redis, 2, argv, lens) == REDIS_OK) {
+            redis->guard.awaited++;
+        }
     }
 }
 
@@ -303,6 +310,7 @@ static void start_connect(struct redis *redis)
     context->ev.cleanup = hook_cleanup;
     redis->context = context;
     redis->password_sent = false;
+    redis_guard_set(&redis->guard, context->c.reader);
     (void)redisAsyncSetConnectCallback(context, on_connect);
     (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
 }
@@ -314,8 +322,10 @@ static bool post_in(struct redis *redis, struct redis_command *command, const sp
         room.argv[i] = args[i].len == 0 ? "" : (const char *)args[i].at;
         room.lens[i] = args[i].len;
     }
-    return redisAsyncCommandArgv(redis->context, on_reply, command, (int)count, room.argv,
-                                 room.lens) == REDIS_OK;
+    bool posted = redisAsyncCommandArgv(redis->context, on_reply, command, (int)count, room.argv,
+                                        room.lens) == REDIS_OK;
+    redis->guard.awaited += posted ? 1 : 0;
+    return posted;
 }
 
 static bool post(struct redis *redis, struct redis_command *command, const span *args, size_t count)
@@ -357,6 +367,10 @@ void redis_ready(struct redis *redis, bool readable, bool writable)
         int waiting = 0;
         int fd = redis->context->c.fd;
         redisAsyncHandleRead(redis->context);
+        if (redis->context != NULL && redis->context->c.reader->len > REDIS_BUFFER_MAX) {
+            say_away(redis, "an answer without an end");
+            drop_connection(redis);
+        }
         if (redis->context == NULL || ioctl(fd, FIONREAD, &waiting) != 0 || waiting <= 0) {
             break;
         }
