@@ -41,8 +41,7 @@ static bool duration(span text, int64_t *ms)
         while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9') {
             digits++;
         }
-        if (digits == text.len || digits > 6 ||
-            !span_number(span_of(text.at, digits), 0, 999999, &number)) {
+        if (digits == text.len || !span_number(span_of(text.at, digits), 0, 999999, &number)) {
             return false;
         }
         int64_t unit = unit_ms(text.at[digits]);

@@ -189,7 +189,8 @@ class Redriven(DeadCase):
         self.stage.told({"t-f": {"f1"}})
         self.worker.quiet()
         self.produce(DEAD, record["payload"], record["key"], record["headers"])
-        self.listed(1)
+        self.produce(DEAD, record["payload"], record["key"] + "@0/7", record["headers"])
+        self.listed(1)  # of one effect, the newest; both go
         records = self.worker.metric("hearback_records_total")
         self.dead("redrive", "--all")
         self.worker.reaches("hearback_records_total", records + 1)

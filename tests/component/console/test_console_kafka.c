@@ -141,7 +141,7 @@ static int64_t flush(struct bench *bench)
 /* ---- a topic from one end to the other --------------------------------------------------- */
 
 /* The values read, sorted within their partitions only, joined. */
-static const char *read_all(struct bench *bench, int64_t since_ms, bool grows)
+static const char *read_all(struct bench *bench, int64_t since_ms)
 {
     static char out[4096];
     size_t len = 0;
@@ -152,10 +152,6 @@ static const char *read_all(struct bench *bench, int64_t since_ms, bool grows)
     while (failed(topic_reader_open(&reader, &bench->config.kafka, bench->topic, since_ms))) {
         topic_reader_close(&reader); /* a new topic has no leader yet */
         assert_true(kit_waits(began));
-    }
-    if (grows) {
-        write_sheet(bench, &(struct sheet){bench->topic, 0, "k", "late", 0, NULL, 0});
-        (void)flush(bench);
     }
     do {
         assert_false(failed(topic_reader_next(&reader, &message)));
@@ -177,20 +173,54 @@ static void test_topic_reader(void **state)
     assert_int_equal(err.code, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     topic_reader_close(&reader);
     make_topic(bench, bench->topic, 3);
-    assert_string_equal(read_all(bench, 0, false), "");
-    assert_string_equal(read_all(bench, 1000, false), "");
+    assert_string_equal(read_all(bench, 0), "");
+    assert_string_equal(read_all(bench, 1000), "");
     int64_t first = clock_wall_ms(clock_system()) - 100000;
+    write_sheet(bench, &(struct sheet){bench->topic, 2, "k", "w", first - 1000, NULL, 0});
+    (void)flush(bench);
     for (int i = 0; i < 6; i++) {
-        char value[8];
+        char value[16];
         (void)snprintf(value, sizeof(value), "v%d", i);
         write_sheet(bench, &(struct sheet){bench->topic, 1, "k", value, first + i * 1000, NULL, 0});
     }
     (void)flush(bench);
-    assert_string_equal(read_all(bench, 0, false), "v0 v1 v2 v3 v4 v5 ");
-    assert_string_equal(read_all(bench, first + 3000, false), "v3 v4 v5 ");
-    assert_string_equal(read_all(bench, first + 5001, false), "");
-    /* What comes while it is read is not read: in the other partition, and in this one. */
-    assert_string_equal(read_all(bench, 0, true), "v0 v1 v2 v3 v4 v5 ");
+    assert_int_equal(strlen(read_all(bench, 0)), strlen("v0 v1 v2 v3 v4 v5 w "));
+    assert_string_equal(read_all(bench, first), "v0 v1 v2 v3 v4 v5 ");
+    assert_string_equal(read_all(bench, first + 3000), "v3 v4 v5 ");
+    assert_string_equal(read_all(bench, first + 5001), "");
+}
+
+/* What comes while it is read is not read: one partition is at its end long before the other. */
+static void test_topic_reader_ends(void **state)
+{
+    NEEDS_KAFKA(bench)
+    static char bulk[100 * 1024]; /* which cannot be compressed */
+    struct topic_reader reader;
+    const rd_kafka_message_t *message = NULL;
+    uint64_t draw = 88172645463325252u;
+    size_t count = 0;
+    make_topic(bench, bench->topic, 2);
+    write_sheet(bench, &(struct sheet){bench->topic, 0, "k", "v", 0, NULL, 0});
+    for (int i = 0; i < 60; i++) {
+        for (size_t j = 0; j + 1 < sizeof(bulk); j++) {
+            draw ^= draw << 13;
+            draw ^= draw >> 7;
+            draw ^= draw << 17;
+            bulk[j] = (char)(' ' + draw % 90);
+        }
+        write_sheet(bench, &(struct sheet){bench->topic, 1, "k", bulk, 0, NULL, 0});
+    }
+    (void)flush(bench);
+    assert_false(failed(topic_reader_open(&reader, &bench->config.kafka, bench->topic, 0)));
+    write_sheet(bench, &(struct sheet){bench->topic, 0, "k", "late", 0, NULL, 0});
+    (void)flush(bench);
+    do {
+        assert_false(failed(topic_reader_next(&reader, &message)));
+        count += message != NULL ? 1 : 0;
+        assert_true(message == NULL || !span_is(span_of(message->payload, message->len), "late"));
+    } while (message != NULL);
+    assert_int_equal(count, 61);
+    topic_reader_close(&reader);
 }
 
 /* ---- records by their place -------------------------------------------------------------- */
@@ -233,6 +263,68 @@ static void test_finder(void **state)
     expect_at(bench, &finder, bench->topic, 7, 0, NULL);
     expect_at(bench, &finder, "nothing.of.this.name", 0, 0, NULL);
     expect_at(bench, &finder, bench->topic, 0, 17, "v17");
+    finder_close(&finder);
+}
+
+/* What ends a transaction takes an offset, and is no record. */
+static void write_transaction(struct bench *bench, const char *topic, const char *value)
+{
+    rd_kafka_t *rk = NULL;
+    char id[32];
+    (void)snprintf(id, sizeof(id), "t%s", bench->suffix);
+    const char *const options[] = {"transactional.id", id, NULL};
+    struct kafka_role role = {.client_id = "test", .options = options};
+    assert_false(failed(kafka_producer_new(&bench->config.kafka, &role, &rk)));
+    assert_null(rd_kafka_init_transactions(rk, KIT_PATIENCE_MS));
+    assert_null(rd_kafka_begin_transaction(rk));
+    assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
+                                       RD_KAFKA_V_VALUE(mutable_text(value), strlen(value)),
+                                       RD_KAFKA_V_END),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_null(rd_kafka_commit_transaction(rk, KIT_PATIENCE_MS));
+    rd_kafka_destroy(rk);
+}
+
+static void test_finder_at_a_gap(void **state)
+{
+    NEEDS_KAFKA(bench)
+    struct finder finder;
+    make_topic(bench, bench->topic, 1);
+    write_transaction(bench, bench->topic, "v0");
+    write_sheet(bench, &(struct sheet){bench->topic, 0, "k", "v2", 0, NULL, 0});
+    assert_int_equal(flush(bench), 2);
+    assert_false(failed(finder_open(&finder, &bench->config.kafka)));
+    expect_at(bench, &finder, bench->topic, 0, 1, NULL);
+    expect_at(bench, &finder, bench->topic, 0, 2, "v2");
+    expect_at(bench, &finder, bench->topic, 0, 0, "v0");
+    expect_at(bench, &finder, bench->topic, 0, 1, NULL);
+    finder_close(&finder);
+}
+
+/* A letter is others' word: only our own topics are looked into for its record. */
+static void test_not_our_topic(void **state)
+{
+    NEEDS_KAFKA(bench)
+    struct finder finder;
+    char digest[LETTER_DIGEST_ROOM];
+    enum redrive_from from = REDRIVE_UNKNOWN;
+    const rd_kafka_message_t *record = NULL;
+    make_topic(bench, bench->topic, 1);
+    write_sheet(bench, &(struct sheet){bench->topic, 0, "k", "secret", 0, NULL, 0});
+    (void)flush(bench);
+    write_sheet(bench, &(struct sheet){TOPIC_INTERVIEWS, 0, "k", "ours", 0, NULL, 0});
+    int64_t offset = flush(bench);
+    assert_false(failed(finder_open(&finder, &bench->config.kafka)));
+    letter_digest(span_text("secret"), digest);
+    struct letter letter = {.digest = span_text(digest), .first = {span_text(bench->topic), 0, 0}};
+    assert_false(failed(redrive_source(&finder, &letter, &from, &record)));
+    assert_int_equal(from, REDRIVE_GONE);
+    assert_null(record);
+    letter_digest(span_text("ours"), digest);
+    letter.first = (struct letter_place){span_text(TOPIC_INTERVIEWS), 0, offset};
+    assert_false(failed(redrive_source(&finder, &letter, &from, &record)));
+    assert_int_equal(from, REDRIVE_FROM_SOURCE);
+    assert_non_null(record);
     finder_close(&finder);
 }
 
@@ -340,9 +432,9 @@ static void test_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_A_BENCH(test_topic_reader),
-        ON_A_BENCH(test_finder),
-        ON_A_BENCH(test_page),
+        ON_A_BENCH(test_topic_reader),  ON_A_BENCH(test_topic_reader_ends),
+        ON_A_BENCH(test_finder),        ON_A_BENCH(test_finder_at_a_gap),
+        ON_A_BENCH(test_not_our_topic), ON_A_BENCH(test_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,6 +192,7 @@ static void its_bounds(void **state)
     }
     assert_int_equal(letters.count, 5000);
     assert_int_equal(letters.missed, 1000);
+    assert_true(letters.bucket_count >= letters.count);
     for (int i = 0; i < 4999; i++) {
         (void)snprintf(key, sizeof(key), "k%d", i);
         bury(&letters, key);
