@@ -27,7 +27,7 @@ TREE=$PWD
 LAYERS=(lint unit component sanitize e2e sim fuzz bench)
 JOBS=${HEARBACK_JOBS:-$(nproc)}
 SERVICES=$TREE/build/services/$$
-SCRIPT_SECONDS=300
+SCRIPT_SECONDS=600
 SUITE_SECONDS=1200
 
 passed=0

@@ -43,7 +43,7 @@ class SignalsCase(Case):
 
     def at_work(self, settings=None):
         worker = self.stage.worker(settings or SHORT)
-        until("it has all", lambda: worker.metric("hearback_partitions") == 3, 30)
+        until("it has all", lambda: worker.partitions() == 3, 30)
         return worker
 
     def ends(self, worker, within=DEADLINE + MARGIN):

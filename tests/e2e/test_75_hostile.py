@@ -6,7 +6,7 @@ import unittest
 sys.dont_write_bytecode = True
 from bodies import faults_of, interview, theme  # noqa: E402
 from harness import DEAD, Case, Stage, until  # noqa: E402
-from hostile_peer import KINDS, HostilePeer, reasons  # noqa: E402
+from hostile_peer import BROKE, KINDS, HostilePeer, reasons  # noqa: E402
 
 TARGETS = ("search", "create", "comment")
 EVENTS = {"search": "item_retry", "create": "effect_in_doubt", "comment": "effect_in_doubt"}
@@ -118,6 +118,30 @@ class Hostile(Case):
             self.assertEqual(worker.stop(), 0)
         self.assertFalse(self.peer.visited_elsewhere(), "a redirect was followed")
         self.assertEqual(self.stage.records(DEAD), [])
+
+    def test_4_kept_connections_close(self):
+        """Unannounced, as the next request goes out or when it has arrived: none is sent twice."""
+        wanted = {f"t-kept{i}": {f"k{i}-{n}" for n in range(15)} for i in range(10)}
+        self.stage.fault("drop_after", method="POST", every=6, count=-1)
+        self.stage.fault("close_idle", ms=1, every=2, count=-1)
+        for n in range(15):
+            for i in range(10):
+                self.stage.publish(interview(f"k{i}-{n}", [theme(f"t-kept{i}")], study=f"std_{i}"))
+        before = self.requests()
+        worker = self.stage.worker().ready()
+        self.stage.told(wanted, 90)
+        worker.quiet()
+        self.assertEqual(faults_of(self.stage.issues(), wanted), [])
+        calls, arrived = worker.metric("hearback_calls_total"), self.requests() - before
+        late = sum(line["found"] in BROKE for event in ("effect_in_doubt", "item_retry")
+                   for line in worker.lines(event))
+        self.assertGreater(late, 10)
+        self.assertLessEqual(arrived, calls, "requests arrived that the worker knows nothing of")
+        print(f"{calls:.0f} calls, {arrived} arrived, {late} broke off", flush=True)
+        self.assertEqual(worker.stop(), 0)
+
+    def requests(self):
+        return len(self.stage.ask_sandbox("/journal"))
 
 
 if __name__ == "__main__":
