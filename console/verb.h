@@ -36,6 +36,7 @@ bool verb_config(const char *path, unsigned needed_for, struct config *config);
 extern const struct verb verb_check;
 extern const struct verb verb_configuration;
 extern const struct verb verb_dead;
+extern const struct verb verb_replay;
 extern const struct verb verb_topics;
 
 #endif

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading records again: what is done stays done, what a mended rule lets through is done, and a dry
+run says so beforehand and changes nothing. And a worker that only observes."""
+import json
+import sys
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+from bodies import faults_of, interview, theme  # noqa: E402
+from harness import Case, Stage, until  # noqa: E402
+
+CREATE = "/rest/api/3/issue"
+LENIENT = {"rules": {"quality_min": 1}}
+
+
+class ReplayCase(Case):
+    """Two interviews that were filed, one that was left out for its quality, one dead letter."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = Stage(jira={"settle": "500ms"}, worker={"items_max": 64})
+        cls.stage.start_door().ready()
+        cls.worker = cls.stage.worker().ready()
+        cls.stage.publish(interview("good1", [theme("one")]),
+                          interview("good2", [theme("one"), theme("two")], study="std_2"),
+                          interview("poor1", [theme("three")], quality_score=2))
+        cls.stage.told({"one": ["good1", "good2"], "two": ["good2"]})
+        cls.stage.fault("status", CREATE, "POST", status=400, count=-1,
+                        body='{"errorMessages":[],"errors":{"summary":"No."}}')
+        cls.stage.publish(interview("dead1", [theme("four")], study="std_3"))
+        until("the dead letter", lambda: cls.metric("dead_letter") == 1)
+        until("what was left out", lambda: cls.metric("ignored_low_quality") == 1)
+        cls.stage.clear_faults()
+
+    @classmethod
+    def metric(cls, outcome):
+        return cls.worker.metric(f'hearback_items_total{{outcome="{outcome}"}}')
+
+    def replay(self, *args, settings=None, status=0):
+        done = self.stage.run("hearback", "replay", "ticket-filer", *args, "--config",
+                              self.stage.config(settings), check=False)
+        self.assertEqual(done.returncode, status, f"{args}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def dry(self, *args, settings=None):
+        """{effect: (stage, what)} of a dry run, which must change nothing at all."""
+        before = self.all_there_is()
+        lines = self.replay(*args, "--dry-run", settings=settings).splitlines()
+        self.assertEqual(self.all_there_is(), before)
+        items = [line.split("  ") for line in lines if not line.startswith("hearback_")]
+        return {effect: (stage, what) for _, effect, stage, what in items}
+
+    def all_there_is(self):
+        """Jira's tickets, every key of the ledger, and how far the topics and the group are."""
+        digest = ("local all = {} local keys = redis.call('KEYS', 'hearback:*') table.sort(keys) "
+                  "for _, key in ipairs(keys) do if not string.find(key, 'mark') then "
+                  "table.insert(all, key .. redis.call('DUMP', key)) end end "
+                  "return redis.sha1hex(table.concat(all))")
+        topics = [self.stage.ends(t) for t in ("hearback.changelog", "hearback.dead",
+                                               "hearback.retry.ticket-filer")]
+        return (json.dumps(self.stage.issues(), sort_keys=True),
+                self.stage.redis("EVAL", digest, "0"), topics)
+
+    def number(self, text, name):
+        return sum(int(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                   if line.startswith(name))
+
+    # ---- what is settled
+
+    def test_1_all_of_it_is_passed_over(self):
+        text = self.replay("--from", "0")
+        self.assertEqual(self.number(text, "hearback_records_skipped_total"), 4)
+        self.assertEqual(self.number(text, "hearback_items_total"), 0)
+
+    def test_2_looked_into_it_is_settled_before(self):
+        found = self.dry("--from", "0", "--again", "skipped")
+        self.assertEqual(found["koji/good1~one"][1], "nothing: settled before")
+        self.assertEqual(found["koji/good2~two"][1], "nothing: settled before")
+        self.assertEqual(found["koji/poor1~three"][1], "skip: ignored_low_quality")
+        self.assertEqual(found["koji/dead1~four"][1], "nothing: settled before")
+        text = self.replay("--from", "0", "--again", "skipped")
+        self.assertEqual(self.number(text, 'hearback_items_total{outcome="settled_before"}'), 4)
+        self.assertEqual(faults_of(self.stage.issues(), {"one": ["good1", "good2"],
+                                                         "two": ["good2"]}), [])
+
+    def test_3_from_to_partition_and_key(self):
+        later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        self.assertEqual(self.dry("--from", later, "--again", "skipped"), {})
+        self.assertEqual(len(self.dry("--from", "1h", "--again", "skipped")), 5)
+        self.assertEqual(len(self.dry("--from", "0", "--to", "1h", "--again", "skipped")), 0)
+        self.assertEqual(set(self.dry("--from", "0", "--key", "std_2", "--again", "skipped")),
+                         {"koji/good2~one", "koji/good2~two"})
+        self.assertEqual(set(self.dry("--from", "0", "--key", "koji/one", "--again", "skipped")),
+                         {"koji/good1~one", "koji/good2~one"})
+        each = [len(self.dry("--from", "0", "--partition", str(p), "--again", "skipped"))
+                for p in range(self.stage.settings["kafka"]["partitions"])]
+        self.assertEqual(sum(each), 5)
+
+    def test_4_a_redo_repeats_no_create_and_no_comment(self):
+        before = json.dumps(self.stage.issues(), sort_keys=True)
+        text = self.replay("--from", "0", "--redo")
+        self.assertEqual(json.dumps(self.stage.issues(), sort_keys=True), before)
+        self.assertEqual(self.number(text, 'hearback_items_total{outcome="redone"}'), 3)
+        self.assertEqual(self.number(text, 'hearback_items_total{outcome="redo_not_done"}'), 1)
+
+    def test_5_usage(self):
+        for args in (["--to", "3"], ["--from", "yesterday"], ["--from", "0", "--again", "more"],
+                     ["--from", "0", "--redo", "--again", "dead"], ["--from", "0", "--partition", "x"]):
+            self.replay(*args, status=2)
+        self.replay("--from", "0", "--partition", "99", status=1)
+
+    # ---- what is mended
+
+    def test_6_a_mended_rule_and_the_dead_letter(self):
+        found = self.dry("--from", "0", settings=LENIENT)
+        self.assertEqual(found["koji/poor1~three"], ("create", "send POST"))
+        self.assertEqual(found["koji/good1~one"][1], "nothing: settled before")
+        self.replay("--from", "0", settings=LENIENT)
+        wanted = {"one": ["good1", "good2"], "two": ["good2"], "three": ["poor1"]}
+        self.assertEqual(faults_of(self.stage.issues(), wanted), [])
+        found = self.dry("--from", "0", "--again", "dead")
+        self.assertEqual(found["koji/dead1~four"], ("create", "send POST"))
+        self.replay("--from", "0", "--again", "dead")
+        self.assertEqual(faults_of(self.stage.issues(), {**wanted, "four": ["dead1"]}), [])
+        self.replay("--from", "0", "--again", "dead")
+        self.assertEqual(faults_of(self.stage.issues(), {**wanted, "four": ["dead1"]}), [])
+
+    def test_7_beside_the_worker(self):
+        """A replay of everything while the worker has new ones to file: each is told once."""
+        who = [f"new{i}" for i in range(20)]
+        self.stage.publish(*[interview(i, [theme("crowd")], study=f"std_{n % 5}")
+                             for n, i in enumerate(who)])
+        self.replay("--from", "0", settings={"rules": {"quality_min": 0}})
+        self.stage.told({"crowd": who})
+
+
+class ObserveCase(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.stage = Stage(jira={"settle": "500ms"})
+        cls.stage.start_door().ready()
+
+    def test_observes_then_works(self):
+        observer = self.stage.worker({"worker": {"mode": "observe"}}).ready()
+        self.stage.publish(interview("a", [theme("one")]), interview("b", [theme("one")]),
+                           interview("c", [theme("two")]))
+        observer.reaches('hearback_items_total{outcome="would_send"}', 3)
+        self.assertEqual({(line["effect"], line["stage"], line["what"])
+                          for line in observer.lines("item_would")},
+                         {(f"koji/{i}", "create", "send POST")
+                          for i in ("a~one", "b~one", "c~two")})
+        self.assertEqual(self.stage.issues(), [])
+        self.assertEqual(sum(self.stage.ends("hearback.dead")), 0)
+        self.assertEqual(self.stage.redis("KEYS", "hearback:effect:*").strip(), "")
+        self.assertEqual(self.stage.redis("KEYS", "hearback:seen:*").strip(), "")
+        self.assertEqual(observer.stop(), 0)
+        self.stage.worker().ready()
+        self.stage.told({"one": ["a", "b"], "two": ["c"]})
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
