@@ -272,6 +272,64 @@ static void test_flushed(void **state)
     check_view(bench);
 }
 
+/* A Redis that evicts forgets what was done: said at every connection's beginning, but once. */
+static void test_redis_that_evicts(void **state)
+{
+    struct bench *bench = *state;
+    NEEDS_KAFKA(bench);
+    lane_until_open(&bench->one, 1);
+    assert_int_equal(kit_logged("redis_policy"), 0);
+    assert_string_equal(
+        redis_say(bench->plain, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru", NULL), "OK");
+    for (int times = 2; times < 4; times++) {
+        (void)redis_say(bench->plain, "CLIENT", "KILL", "TYPE", "normal", NULL);
+        lane_until_open(&bench->one, times);
+        assert_int_equal(kit_logged("redis_policy"), 1);
+    }
+}
+
+static int64_t gauge(const char *name)
+{
+    struct buf all;
+    int64_t value = -1;
+    char wanted[96];
+    buf_init(&all, 1 << 20);
+    metrics_encode(&all);
+    (void)snprintf(wanted, sizeof(wanted), "\n%s ", name);
+    const char *at = strstr(buf_text(&all), wanted);
+    if (at != NULL) {
+        at += strlen(wanted);
+        (void)span_number(span_of(at, strcspn(at, "\n")), 0, INT64_MAX, &value);
+    }
+    buf_close(&all);
+    return value;
+}
+
+/* How far it is can be read from outside. */
+static void test_progress(void **state)
+{
+    struct bench *bench = *state;
+    NEEDS_KAFKA(bench);
+    fill(bench);
+    int steps = 0;
+    int64_t left = INT64_MAX;
+    assert_string_equal(restore_tells(bench->one.restore), "waiting for Redis");
+    for (int64_t t = kit_begin(); bench->one.opened == 0;) {
+        assert_true(kit_waits(t));
+        lane_turn(&bench->one);
+        if (strncmp(restore_tells(bench->one.restore), "restoring: ", 11) == 0 &&
+            gauge("hearback_restore_records_left") < left) {
+            left = gauge("hearback_restore_records_left");
+            steps++;
+        }
+    }
+    assert_true(steps > 2);
+    assert_int_equal(gauge("hearback_restore_records_left"), 0);
+    assert_true(gauge("hearback_restore_records_done") >= RECORDS);
+    assert_true(kit_logged("restore_progress") > 0 ||
+                gauge("hearback_restore_records_done") < 100000);
+}
+
 int main(void)
 {
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
@@ -282,6 +340,8 @@ int main(void)
         ON_A_BENCH(test_restorer_that_stood_still),
         ON_A_BENCH(test_another_redis_answers),
         ON_A_BENCH(test_flushed),
+        ON_A_BENCH(test_redis_that_evicts),
+        ON_A_BENCH(test_progress),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
