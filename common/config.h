@@ -28,6 +28,10 @@ struct config_kafka {
     int64_t partitions;  /* of topics that Hearback creates */
     int64_t session_timeout_ms;
     int64_t message_bytes_max; /* largest record; at least the largest body_bytes_max + 64 KiB */
+    int64_t prefetch_bytes;    /* what librdkafka holds of the topics */
+    int64_t prefetch_catching_up_bytes; /* what a worker holds beyond that while it catches up */
+    int64_t catching_up_lag;            /* records behind at which it does */
+    char *instance_id; /* of a static member; "" for none; $NAME in the file is looked up */
 };
 
 struct config_redis {
@@ -69,10 +73,12 @@ struct config_source {
 struct config_worker {
     char *mode; /* live | observe */
     char *ops;
-    int64_t items_max;            /* items in flight */
-    int64_t items_per_record_max; /* of which one record may hold */
-    int64_t calls_max;            /* HTTP calls in flight */
-    int64_t lease_ms;             /* of an order key; more than the longest call time-out */
+    int64_t items_max;                 /* items in flight */
+    int64_t items_per_record_max;      /* of which one record may hold */
+    int64_t items_per_key_max;         /* of which one order key may hold */
+    int64_t items_per_destination_max; /* of which one destination of several may hold */
+    int64_t calls_max;                 /* HTTP calls in flight */
+    int64_t lease_ms;                  /* of an order key; more than the longest call time-out */
     int64_t drain_deadline_ms;
     int64_t reply_bytes_max;
     int64_t restore_wait_ms; /* how long another worker's restore lease is believed */

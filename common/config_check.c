@@ -53,6 +53,8 @@ struct order {
 static const struct order orders[] = {
     {"ingest", "suspended_max", "connections_max", .strict = true},
     {"worker", "items_per_record_max", "items_max", .strict = false},
+    {"worker", "items_per_key_max", "items_max", .strict = false},
+    {"worker", "items_per_destination_max", "items_max", .strict = false},
     {"retry", "base", "cap", .strict = false},
     {"retry", "cap", "give_up_after", .strict = false},
     {"breaker", "open", "open_max", .strict = false},
@@ -346,5 +348,6 @@ void config_check(struct config_reader *reader)
     check_message_max(reader);
     check_jira(reader);
     check_source_names(reader);
+    config_check_instance(reader);
     load_secrets(reader);
 }

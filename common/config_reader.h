@@ -70,6 +70,8 @@ bool config_known_near(const struct config_known *known);
 
 /* Secrets, and what must fit together: config_check.c. */
 void config_check(struct config_reader *reader);
+/* kafka.instance_id: the variable that it names is looked up. config_instance.c. */
+void config_check_instance(struct config_reader *reader);
 /* A key that looks as if a secret stood behind it. */
 bool config_secret_key(const char *key);
 /* How to hand in the secret that was found in `section` (of `source`, or NULL). */

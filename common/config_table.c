@@ -63,6 +63,11 @@ static bool fits_project(const char *text)
            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(text);
 }
 
+static bool fits_instance(const char *text)
+{
+    return text[0] == '$' ? config_variable_fits(text + 1) : config_instance_fits(text);
+}
+
 static const struct config_form form_listen = {
     "an address to listen on, such as 0.0.0.0:8080 or [::]:8080", "^.+:[0-9]{1,5}$", fits_listen};
 static const struct config_form form_addresses = {
@@ -73,6 +78,10 @@ static const struct config_form form_url = {"an https:// address without login, 
                                             "^https?://[^/:@?# ][^@?# ]*$", fits_url};
 static const struct config_form form_project = {"a Jira project key such as RES",
                                                 "^[A-Z][A-Z0-9_]*$", fits_project};
+
+static const struct config_form form_instance = {
+    "letters, digits and . _ -, or $ and the name of an environment variable",
+    "^([A-Za-z0-9._-]{0,249}|[$][A-Za-z_][A-Za-z0-9_]*)$", fits_instance};
 
 static const struct config_row log_rows[] = {
     {"level", CONFIG_CHOICE, AT(log, level), .standard = "info", .choices = "debug info warn error",
@@ -94,6 +103,23 @@ static const struct config_row kafka_rows[] = {
     {"message_max", CONFIG_SIZE, AT(kafka, message_bytes_max), .standard = "8256KiB",
      .min = "128KiB", .max = "128MiB",
      .help = "The largest record; at least the largest body_max of all sources and 64KiB."},
+    {"prefetch", CONFIG_SIZE, AT(kafka, prefetch_bytes), .standard = "16MiB", .min = "1MiB",
+     .max = "1GiB", .help = "What a worker reads ahead of its topics in the steady state."},
+    {"prefetch_catching_up", CONFIG_SIZE, AT(kafka, prefetch_catching_up_bytes),
+     .standard = "64MiB", .min = "1MiB", .max = "4GiB",
+     .help =
+         "What a worker reads ahead beyond prefetch while it catches up: a short wait for Redis "
+         "or a destination then does not interrupt the reading."},
+    {"catching_up_lag", CONFIG_WHOLE, AT(kafka, catching_up_lag), .standard = "20000", .min = "1",
+     .max = "1000000000",
+     .help = "A worker that is so many records behind catches up; below a quarter of it the steady "
+             "state is back."},
+    {"instance_id", CONFIG_TEXT, AT(kafka, instance_id), .standard = "", .min = "0",
+     .form = &form_instance, .example = "$HOSTNAME",
+     .help = "Makes each worker process a static member of its group: one that comes back within "
+             "session_timeout has its partitions again, and nobody else notices. Each process of "
+             "one worker needs its own; $NAME is the environment variable NAME, such as the pod "
+             "name of a StatefulSet. Empty: off."},
 };
 
 static const struct config_row redis_rows[] = {
@@ -136,6 +162,14 @@ static const struct config_row worker_rows[] = {
     {"items_per_record_max", CONFIG_WHOLE, AT(worker, items_per_record_max), .standard = "64",
      .min = "1", .max = "65536",
      .help = "Items in flight of one record, so that a huge one leaves room for the others."},
+    {"items_per_key_max", CONFIG_WHOLE, AT(worker, items_per_key_max), .standard = "16", .min = "1",
+     .max = "65536",
+     .help = "Items in flight of one theme or person, which wait for each other: so that a hot one "
+             "leaves room for the others."},
+    {"items_per_destination_max", CONFIG_WHOLE, AT(worker, items_per_destination_max),
+     .standard = "256", .min = "1", .max = "65536",
+     .help = "Items in flight at one destination when the worker has several, so that a broken one "
+             "leaves room for the others."},
     {"calls_max", CONFIG_WHOLE, AT(worker, calls_max), .standard = "32", .min = "1", .max = "1024",
      .help = "HTTP calls in flight at a time."},
     {"lease", CONFIG_DURATION, AT(worker, lease_ms), .standard = "45s", .min = "1s", .max = "30m",

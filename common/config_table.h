@@ -90,6 +90,9 @@ const char *config_type_name(enum config_type type);
 /* "…/data/id,/id" cut at the first comma; false at the end. */
 bool config_next_pointer(span *rest, span *pointer);
 bool config_pointer_fits(span pointer);
+/* What Kafka takes as the name of a member of a group; "" fits. And the name of a variable. */
+bool config_instance_fits(const char *text);
+bool config_variable_fits(const char *text);
 struct config_unit {
     const char *name;
     int64_t is;

@@ -108,6 +108,13 @@ static struct err set(rd_kafka_conf_t *conf, const char *name, const char *value
     return NO_ERROR;
 }
 
+/* An option that only later versions have. */
+static void set_if_known(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char why[256] = "";
+    (void)rd_kafka_conf_set(conf, name, value, why, sizeof(why));
+}
+
 static struct err set_number(rd_kafka_conf_t *conf, const char *name, int64_t value)
 {
     char text[24];
@@ -199,6 +206,7 @@ struct err kafka_consumer_new(const struct config_kafka *config, const char *gro
     *out = NULL;
     SCOPED(free_conf) rd_kafka_conf_t *conf = rd_kafka_conf_new();
     TRY(set_common(conf, config, role, consumer_options, COUNT_OF(consumer_options)));
+    set_if_known(conf, "fetch.queue.backoff.ms", "20"); /* from 2.2 on; see intake_watch.c */
     TRY(set(conf, "group.id", group));
     TRY(set_number(conf, "session.timeout.ms", config->session_timeout_ms));
     TRY(set_role(conf, role));

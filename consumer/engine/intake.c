@@ -21,25 +21,62 @@ static void name_topics(struct intake *intake)
     int len = snprintf(retry->name, INTAKE_TOPIC_NAME, "%s%s", TOPIC_RETRY_PREFIX, worker->name);
     CHECK(len > 0 && len < INTAKE_TOPIC_NAME);
     retry->retry = true;
+}
+
+/* librdkafka's own queue is small for good: it cannot be changed later. See intake_watch.c. */
+static struct err make_consumer(struct intake *intake)
+{
+    char group[128];
+    char kilobytes[24];
+    char messages[24];
+    const struct config_kafka *config = &intake->parts.config->kafka;
+    const char *options[] = {"queued.max.messages.kbytes",
+                             kilobytes,
+                             "queued.min.messages",
+                             messages,
+                             "enable.partition.eof",
+                             "true",
+                             NULL};
+    struct kafka_role role = {.client_id = "hearback-worker",
+                              .options = options,
+                              .rebalanced = intake_rebalanced,
+                              .opaque = intake};
+    /* Who observes, or replays, must not move the offsets of those who work. */
+    const char *suffix = intake->parts.replay != NULL ? ".replay"
+                         : intake->parts.dry          ? ".observe"
+                                                      : "";
+    (void)snprintf(group, sizeof(group), "hearback.%s%s", intake->parts.worker->name, suffix);
+    (void)snprintf(kilobytes, sizeof(kilobytes), "%lld",
+                   (long long)(config->prefetch_bytes / 1024));
+    (void)snprintf(messages, sizeof(messages), "%lld",
+                   (long long)(config->prefetch_bytes / INTAKE_RECORD_MIN));
+    return kafka_consumer_new(config, group, &role, &intake->consumer);
+}
+
+static void make_metrics(struct intake *intake)
+{
+    intake->metric_records =
+        metric_counter("hearback_records_total", "Records read from Kafka.", NULL, NULL);
+    intake->metric_skipped = metric_counter("hearback_records_skipped_total",
+                                            "Records passed over: settled before.", NULL, NULL);
+    intake->metric_catching_up =
+        metric_gauge("hearback_catching_up", "1 while the worker is far behind.", NULL, NULL);
+    metric_set(intake->metric_catching_up, 0);
     for (size_t i = 0; i < COUNT_OF(intake->topics); i++) {
-        intake->topics[i].metric_partitions =
+        struct intake_topic *topic = &intake->topics[i];
+        topic->metric_partitions =
             metric_gauge("hearback_partitions", "Partitions assigned to this worker, by topic.",
-                         "topic", intake->topics[i].name);
+                         "topic", topic->name);
+        topic->metric_lag =
+            metric_gauge("hearback_lag_records",
+                         "Records of this worker's partitions that are not settled, by topic.",
+                         "topic", topic->name);
     }
 }
 
 struct err intake_new(struct intake_parts parts, struct intake **out, int *event_fd)
 {
     struct intake *intake = mem_must_alloc(sizeof(*intake));
-    char group[128];
-    static const char *const options[] = {"enable.partition.eof", "true", NULL};
-    struct kafka_role role = {.client_id = "hearback-worker",
-                              .options = options,
-                              .rebalanced = intake_rebalanced,
-                              .opaque = intake};
-    /* Who observes, or replays, must not move the offsets of those who work. */
-    const char *suffix = parts.replay != NULL ? ".replay" : parts.dry ? ".observe" : "";
-    (void)snprintf(group, sizeof(group), "hearback.%s%s", parts.worker->name, suffix);
     intake->parts = parts;
     intake->digest = parts.worker->digest(parts.config);
     intake->unmade_last = &intake->unmade;
@@ -48,7 +85,8 @@ struct err intake_new(struct intake_parts parts, struct intake **out, int *event
         mem_free(intake);
         FAIL(ERR_FATAL, errno, "no descriptor for Kafka");
     }
-    struct err err = kafka_consumer_new(&parts.config->kafka, group, &role, &intake->consumer);
+    name_topics(intake);
+    struct err err = make_consumer(intake);
     if (failed(err)) {
         (void)close(intake->event_fd);
         mem_free(intake);
@@ -57,11 +95,7 @@ struct err intake_new(struct intake_parts parts, struct intake **out, int *event
     static const uint64_t one = 1;
     intake->queue = rd_kafka_queue_get_consumer(intake->consumer);
     rd_kafka_queue_io_event_enable(intake->queue, intake->event_fd, &one, sizeof(one));
-    intake->metric_records =
-        metric_counter("hearback_records_total", "Records read from Kafka.", NULL, NULL);
-    intake->metric_skipped = metric_counter("hearback_records_skipped_total",
-                                            "Records passed over: settled before.", NULL, NULL);
-    name_topics(intake);
+    make_metrics(intake);
     *out = intake;
     *event_fd = intake->event_fd;
     return NO_ERROR;
@@ -73,16 +107,15 @@ void intake_free(struct intake **at, bool abandon)
     if (intake == NULL) {
         return;
     }
-    for (; intake->pending_count > 0; intake->pending_count--) {
-        rd_kafka_message_destroy(intake->pending[intake->pending_first++]);
-    }
+    stash_close(&intake->stash);
     CHECK(abandon || intake->loads == 0);
     rd_kafka_queue_io_event_enable(intake->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(intake->queue);
     (void)rd_kafka_consumer_close(intake->consumer);
     /* The process ends. Open records still point into librdkafka; and before 2.3 it aborts when it
      * is destroyed between JoinGroup and its first part (confluentinc/librdkafka#4312). */
-    bool aborts = rd_kafka_version() < INTAKE_DESTROYS_SAFELY && intake->joined && !intake->met;
+    bool aborts = rd_kafka_version() < INTAKE_DESTROYS_SAFELY && intake->joined && !intake->met &&
+                  intake->parts.replay == NULL;
     if (abandon || aborts) {
         return;
     }
@@ -105,7 +138,7 @@ size_t intake_loads(const struct intake *intake)
 
 bool intake_waits(const struct intake *intake)
 {
-    return intake->pending_count > 0 && ledger_is_open(intake->parts.ledger);
+    return intake->stash.count > 0 && ledger_is_open(intake->parts.ledger);
 }
 
 bool intake_shrank(struct intake *intake)
@@ -115,48 +148,81 @@ bool intake_shrank(struct intake *intake)
     return shrank;
 }
 
-/* ---- consuming --------------------------------------------------------------------------- */
+/* ---- opening what was taken -------------------------------------------------------------- */
 
-/* False when the record must wait for its segment of seen bits. */
-static bool take_record(struct intake *intake, rd_kafka_message_t *m)
+static bool has_room(struct intake *intake)
 {
+    struct pool *pool = intake->parts.pool;
+    size_t low = pool->count / 8;
+    size_t high = pool->count / 4;
+    size_t spare = pool->count - pool->used;
+    intake->full = intake->full ? spare < high : spare < low;
+    return !intake->full && intake->unmade == NULL && intake->loads < pool->count * 4;
+}
+
+/* What a run of records came to, counted once and not record by record. */
+struct tally {
+    int64_t read;
+    int64_t skipped;
+};
+
+/* The oldest record that was taken. False when it must wait: for its segment of seen bits, or for
+ * room. */
+static bool open_oldest(struct intake *intake, struct tally *tally)
+{
+    rd_kafka_message_t *m = stash_first(&intake->stash);
     struct partition *partition = intake_partition_of(intake, m);
     if (partition == NULL || !partition->assigned) {
-        rd_kafka_message_destroy(m);
+        rd_kafka_message_destroy(stash_take(&intake->stash));
         return true;
     }
-    if (m->offset < partition->window.next) {
-        LOG(LOG_WARN, "offsets_went_back", L_TEXT("topic", partition->topic->name),
-            L_INT("partition", m->partition), L_INT("found", m->offset),
-            L_INT("expected_from", partition->window.next));
-        intake_begin(intake, partition);
+    if (m->offset != partition->window.next) {
+        intake_jumped(intake, partition, m->offset);
     }
     const struct replay *replay = intake->parts.replay;
     if (replay != NULL && m->offset >= partition->until) {
         intake_ended(intake, m);
-        rd_kafka_message_destroy(m);
+        rd_kafka_message_destroy(stash_take(&intake->stash));
         return true;
     }
     int64_t at_ms = rd_kafka_message_timestamp(m, NULL);
     bool walk = replay != NULL && (replay->again_skipped || replay->again_dead || replay->redo);
     enum seen_answer seen = walk ? SEEN_NO : seen_ask(&partition->seen, m->offset, at_ms);
-    if (seen == SEEN_LOADING) {
+    if (seen == SEEN_LOADING ||
+        (seen == SEEN_NO && (window_full(&partition->window) || !has_room(intake)))) {
         return false;
     }
-    metric_add(intake->metric_records, 1);
+    (void)stash_take(&intake->stash);
+    tally->read++;
     partition->at_end = partition->at_end && m->offset < partition->end_offset;
     partition->read_ms = at_ms > partition->read_ms ? at_ms : partition->read_ms;
     if (seen == SEEN_YES) {
-        metric_add(intake->metric_skipped, 1);
-        window_open(&partition->window, m->offset);
-        window_settle(&partition->window, m->offset);
+        tally->skipped++;
+        intake_settled_before(partition, m->offset);
+        window_pass(&partition->window, m->offset);
         partition->dirty = true;
         rd_kafka_message_destroy(m);
-        return true;
+    } else {
+        intake_open(intake, partition, m);
+        intake_pump(intake);
     }
-    intake_open(intake, partition, m);
     return true;
 }
+
+static void open_stash(struct intake *intake)
+{
+    struct tally tally = {0};
+    intake_pump(intake);
+    while (intake->stash.count > 0 && tally.read - tally.skipped < INTAKE_OPEN_MAX &&
+           open_oldest(intake, &tally)) {
+    }
+    if (tally.read > 0) {
+        metric_add(intake->metric_records, tally.read);
+        metric_add(intake->metric_skipped, tally.skipped);
+    }
+}
+
+/* ---- consuming --------------------------------------------------------------------------- */
 
 static struct err judge_error(struct intake *intake, const rd_kafka_message_t *m)
 {
@@ -174,39 +240,9 @@ static struct err judge_error(struct intake *intake, const rd_kafka_message_t *m
     return NO_ERROR;
 }
 
-static bool has_room(struct intake *intake)
-{
-    struct pool *pool = intake->parts.pool;
-    size_t low = pool->count / 8;
-    size_t high = pool->count / 4;
-    size_t spare = pool->count - pool->used;
-    intake->full = intake->full ? spare < high : spare < low;
-    if (intake->full || intake->unmade != NULL || intake->loads >= pool->count * 4) {
-        return false;
-    }
-    for (const struct partition *p = intake->partitions; p != NULL; p = p->next) {
-        if (p->assigned && window_full(&p->window)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void open_pending(struct intake *intake)
-{
-    while (intake->pending_count > 0 &&
-           take_record(intake, intake->pending[intake->pending_first])) {
-        intake->pending_first++;
-        intake->pending_count--;
-    }
-    memmove(intake->pending, intake->pending + intake->pending_first,
-            intake->pending_count * sizeof(intake->pending[0]));
-    intake->pending_first = 0;
-}
-
 static struct err consume(struct intake *intake, size_t most, bool *more)
 {
-    rd_kafka_message_t *batch[INTAKE_BATCH];
+    rd_kafka_message_t *batch[INTAKE_BATCH_MAX];
     intake->polled_ms = clock_mono_ms(intake->parts.clock);
     ssize_t count = rd_kafka_consume_batch_queue(intake->queue, 0, batch, most);
     struct err err = NO_ERROR;
@@ -216,23 +252,35 @@ static struct err consume(struct intake *intake, size_t most, bool *more)
             err = failed(err) ? err : found;
             rd_kafka_message_destroy(batch[i]);
         } else {
-            intake->pending[intake->pending_count++] = batch[i];
+            intake->taken_bytes += (int64_t)batch[i]->len;
+            intake->taken_records++;
+            stash_put(&intake->stash, batch[i]);
         }
     }
     *more = count > 0 && (size_t)count == most;
-    intake->caught_up = !*more && most == INTAKE_BATCH;
+    intake->caught_up = !*more && most >= INTAKE_BATCH;
     return err;
 }
 
-static void watch_shortage(struct intake *intake, bool takes)
+static void watch_shortage(struct intake *intake, bool takes, int64_t now)
 {
-    int64_t now = clock_mono_ms(intake->parts.clock);
     if (takes || intake->stopping) {
         intake->short_since_ms = now;
         intake_pause(intake, false);
     } else if (now - intake->short_since_ms >= INTAKE_PAUSE_AFTER_MS) {
         intake_pause(intake, true);
     }
+}
+
+/* How many records to take now. In the steady state they are taken as they can be opened; while
+ * catching up they are taken as they come, so that librdkafka goes on reading. */
+static size_t batch_wanted(const struct intake *intake, bool takes)
+{
+    int64_t most = intake->parts.config->kafka.prefetch_catching_up_bytes;
+    if (intake->catching_up && !intake->stopping && !intake->paused && intake->stash.bytes < most) {
+        return INTAKE_BATCH_MAX;
+    }
+    return takes && intake->stash.count == 0 ? INTAKE_BATCH : 0;
 }
 
 struct err intake_turn(struct intake *intake, bool *more)
@@ -244,23 +292,23 @@ struct err intake_turn(struct intake *intake, bool *more)
         return NO_ERROR;
     }
     bool open = ledger_is_open(intake->parts.ledger);
+    int64_t now = clock_mono_ms(intake->parts.clock);
     if (open) {
-        open_pending(intake);
-        intake_pump(intake);
+        open_stash(intake);
     }
     intake->caught_up = false;
     bool takes = !intake->stopping && open && has_room(intake);
-    watch_shortage(intake, takes);
-    if (intake->pending_count == 0 && takes) {
-        TRY(consume(intake, INTAKE_BATCH, more));
-    } else if (intake->pending_count < INTAKE_BATCH &&
-               clock_mono_ms(intake->parts.clock) - intake->polled_ms >= INTAKE_IDLE_POLL_MS) {
-        TRY(consume(intake, 1, more));
-        *more = false;
+    watch_shortage(intake, takes, now);
+    size_t most = batch_wanted(intake, takes);
+    if (most > 0) {
+        TRY(consume(intake, most, more));
+    } else if (now - intake->polled_ms >= INTAKE_IDLE_POLL_MS) {
+        bool one_more = false; /* the next one can wait as long again */
+        TRY(consume(intake, 1, &one_more));
     }
     if (open) {
-        open_pending(intake);
-        intake_pump(intake);
+        open_stash(intake);
     }
+    intake_watch(intake, now);
     return NO_ERROR;
 }

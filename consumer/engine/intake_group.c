@@ -68,23 +68,31 @@ struct partition *intake_gain(struct intake *intake, const rd_kafka_topic_partit
     intake_begin(intake, partition);
     partition->at_end = false;
     partition->read_ms = 0;
+    if (at->offset >= 0) { /* what is read from here on follows what the group has settled */
+        partition->window.next = at->offset;
+        partition->stored = at->offset;
+    }
+    intake_check_added(partition);
     metric_add(partition->topic->metric_partitions, 1);
     return partition;
 }
 
-/* What was read of the partition and not opened is read again by its next owner. */
-static void drop_pending(struct intake *intake, const struct partition *partition)
+struct of_partition {
+    struct intake *intake;
+    const struct partition *partition;
+};
+
+static bool is_of(void *self, const rd_kafka_message_t *message)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < intake->pending_count; i++) {
-        rd_kafka_message_t *message = intake->pending[intake->pending_first + i];
-        if (intake_partition_of(intake, message) == partition) {
-            rd_kafka_message_destroy(message);
-        } else {
-            intake->pending[intake->pending_first + kept++] = message;
-        }
-    }
-    intake->pending_count = kept;
+    const struct of_partition *of = self;
+    return intake_partition_of(of->intake, message) == of->partition;
+}
+
+/* What was taken of the partition and not opened is read again by its next owner. */
+static void drop_stashed(struct intake *intake, const struct partition *partition)
+{
+    struct of_partition of = {.intake = intake, .partition = partition};
+    stash_drop(&intake->stash, is_of, &of);
 }
 
 static void gone(struct intake *intake, const rd_kafka_topic_partition_t *at)
@@ -94,9 +102,26 @@ static void gone(struct intake *intake, const rd_kafka_topic_partition_t *at)
         partition->assigned = false;
         partition->generation++;
         intake->shrank = true;
-        drop_pending(intake, partition);
+        drop_stashed(intake, partition);
         seen_flush(&partition->seen);
         metric_add(partition->topic->metric_partitions, -1);
+    }
+}
+
+/* Where the group has come to. librdkafka would ask the same and not tell. */
+static void ask_committed(struct intake *intake, rd_kafka_topic_partition_list_t *partitions)
+{
+    rd_kafka_resp_err_t err =
+        partitions->cnt == 0
+            ? RD_KAFKA_RESP_ERR_NO_ERROR
+            : rd_kafka_committed(intake->consumer, partitions, INTAKE_COMMITTED_MS);
+    for (int i = 0; i < partitions->cnt; i++) {
+        rd_kafka_topic_partition_t *at = &partitions->elems[i];
+        if (err != RD_KAFKA_RESP_ERR_NO_ERROR || at->err != RD_KAFKA_RESP_ERR_NO_ERROR ||
+            at->offset < 0) {
+            at->offset = RD_KAFKA_OFFSET_INVALID;
+        }
+        at->err = RD_KAFKA_RESP_ERR_NO_ERROR;
     }
 }
 
@@ -113,6 +138,7 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         say_rebalance("assigned", partitions);
         intake->met = true;
+        ask_committed(intake, partitions);
         for (int i = 0; i < partitions->cnt; i++) {
             (void)intake_gain(intake, &partitions->elems[i]);
         }
@@ -183,6 +209,7 @@ struct err intake_join(struct intake *intake)
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         FAIL(ERR_FATAL, (int)err, "the topics cannot be subscribed");
     }
+    intake_count_partitions(intake);
     intake->joined = true;
     return NO_ERROR;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the intake share: intake.c (consuming), intake_group.c
- * (partitions and the group), intake_loads.c (open records and their items) and
+ * (partitions and the group), intake_loads.c (open records and their items),
+ * intake_watch.c (lag), intake_reset.c (offsets that are not as expected) and
  * intake_retry.c (records that are taken up again).
  * Nobody else includes this.
  */
@@ -13,13 +14,20 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "consumer/engine/intake.h"
+#include "consumer/engine/stash.h"
 
-#define INTAKE_BATCH          64
+#define INTAKE_BATCH          256
+#define INTAKE_BATCH_MAX      4096 /* while catching up */
+#define INTAKE_OPEN_MAX       256  /* records opened in a turn */
+#define INTAKE_RECORD_MIN     256  /* a prefetch is at most so many bytes in records */
+#define INTAKE_WATCH_MS       200
+#define INTAKE_METADATA_MS    1000
+#define INTAKE_COMMITTED_MS   2000 /* longer, and librdkafka finds out by itself */
 #define INTAKE_PARTITIONS_MAX 4096
 #define INTAKE_TOPIC_NAME     256
 #define INTAKE_DIGEST_LEN     16  /* of an effect id, in hearback_only */
 #define INTAKE_IDLE_POLL_MS   100 /* while there is no room: one record, so rebalances are served */
-#define INTAKE_PAUSE_AFTER_MS 1000
+#define INTAKE_PAUSE_AFTER_MS 10000
 #define INTAKE_MEMORY_WAIT_MS 60000 /* then a record that cannot be held is a dead letter */
 #define INTAKE_HEARD_MS       1000  /* a record is here within that time, when nothing is behind */
 #define INTAKE_ARENA_BYTES    (64u << 20)
@@ -31,7 +39,9 @@ struct intake_topic {
     char name[INTAKE_TOPIC_NAME];
     bool retry;
     struct partition *partitions[INTAKE_PARTITIONS_MAX]; /* by id; made when first assigned */
+    int32_t partition_count;                             /* as far as we know; 0: not at all */
     struct metric *metric_partitions;
+    struct metric *metric_lag;
 };
 
 struct intake {
@@ -50,9 +60,11 @@ struct intake {
     struct partition *partitions; /* of both topics */
     struct partition *newest;     /* where the last record belonged */
     const rd_kafka_topic_t *newest_topic;
-    rd_kafka_message_t *pending[INTAKE_BATCH]; /* read, not yet opened */
-    size_t pending_first;
-    size_t pending_count;
+    struct stash stash;  /* taken, not yet opened */
+    int64_t taken_bytes; /* since librdkafka was last woken */
+    int64_t taken_records;
+    bool catching_up;
+    int64_t watched_ms;
     struct load *unmade; /* loads whose cursor is not at its end, in order */
     struct load **unmade_last;
     size_t loads;
@@ -61,6 +73,7 @@ struct intake {
     bool paused;
     struct metric *metric_records;
     struct metric *metric_skipped;
+    struct metric *metric_catching_up;
 };
 
 /* intake_group.c */
@@ -80,6 +93,20 @@ void intake_pause(struct intake *intake, bool paused);
 void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *message);
 /* Makes items of open records while there is room. */
 void intake_pump(struct intake *intake);
+
+/* intake_reset.c */
+/* The partition's next record is not the one expected. */
+void intake_jumped(struct intake *intake, struct partition *partition, int64_t offset);
+/* The next record was settled before: did the group have an offset? */
+void intake_settled_before(const struct partition *partition, int64_t offset);
+/* How many partitions the topics have now. */
+void intake_count_partitions(struct intake *intake);
+/* Is this one of those? */
+void intake_check_added(const struct partition *partition);
+
+/* intake_watch.c */
+/* Once a turn: lag, catching up or not, and librdkafka when it sleeps. */
+void intake_watch(struct intake *intake, int64_t now);
 
 /* intake_retry.c */
 /* What the headers of a retry record say; ERR_POISON: they cannot be followed. */

@@ -29,7 +29,7 @@ int64_t intake_read_until_ms(const struct intake *intake)
     int64_t now = clock_wall_ms(intake->parts.clock) - INTAKE_HEARD_MS;
     int64_t until = now;
     for (const struct partition *p = intake->partitions; p != NULL; p = p->next) {
-        bool all = p->at_end && intake->caught_up && intake->pending_count == 0;
+        bool all = p->at_end && intake->caught_up && intake->stash.count == 0;
         if (p->assigned && !all && p->read_ms < until) {
             until = p->read_ms;
         }
@@ -140,7 +140,7 @@ bool intake_replay_wants(const struct replay *replay, const struct item *item)
 
 bool intake_replayed(const struct intake *intake)
 {
-    bool all = intake->joined && intake->loads == 0 && intake->pending_count == 0;
+    bool all = intake->joined && intake->loads == 0 && intake->stash.count == 0;
     for (const struct partition *p = intake->partitions; p != NULL && all; p = p->next) {
         all = !p->assigned || p->replayed;
     }

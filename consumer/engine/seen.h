@@ -22,18 +22,25 @@ struct seen_record {
     int64_t at_ms;
 };
 
-struct seen {
-    struct redis *redis;
-    struct ledger *ledger;
-    char name[SEEN_NAME]; /* worker/topic/partition */
-    uint64_t digest;
-    int64_t segment; /* that is loaded or being loaded; -1: none */
+/* The bits of SEEN_SEGMENT offsets, as far as Redis has told them. */
+struct seen_segment {
+    int64_t number; /* -1: none */
     bool loading;
     uint64_t round; /* answers to an earlier question are ignored */
     uint8_t *bits;  /* NULL: nothing was marked in this segment */
     int64_t guard_offset;
     int64_t guard_ms;
     int64_t newest_ms;
+};
+
+struct seen {
+    struct redis *redis;
+    struct ledger *ledger;
+    char name[SEEN_NAME]; /* worker/topic/partition */
+    uint64_t digest;
+    uint64_t round;
+    struct seen_segment here;
+    struct seen_segment ahead; /* asked for before it is needed */
     struct seen_record pending[SEEN_PENDING];
     size_t pending_count;
 };

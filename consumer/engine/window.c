@@ -67,6 +67,12 @@ void window_settle(struct window *window, int64_t offset)
     }
 }
 
+void window_pass(struct window *window, int64_t offset)
+{
+    CHECK(offset >= 0 && (window->count == 0 || offset >= window->next));
+    window->next = offset + 1;
+}
+
 int64_t window_low(const struct window *window)
 {
     return window->count > 0 ? *at(window, 0) : window->next;

@@ -25,6 +25,8 @@ void window_close(struct window *window);
 /* Offsets come in ascending order, with gaps. */
 void window_open(struct window *window, int64_t offset);
 void window_settle(struct window *window, int64_t offset);
+/* As opening and settling at once, without a place in the ring. */
+void window_pass(struct window *window, int64_t offset);
 /* The lowest unsettled offset; one above the newest when all are settled; -1 before the first. */
 int64_t window_low(const struct window *window);
 bool window_full(const struct window *window);

@@ -54,6 +54,9 @@ static void prepare(struct lane *lane, const char *kafka)
                                         .replication = 1,
                                         .partitions = LANE_PARTITIONS,
                                         .session_timeout_ms = 6000,
+                                        .prefetch_bytes = 1 << 20,
+                                        .prefetch_catching_up_bytes = 1 << 20,
+                                        .catching_up_lag = 10000,
                                         .message_bytes_max = 1 << 20};
     assert_false(failed(kafka_outbox_new(&lane->kafka, &lane->outbox, &lane->outbox_fd)));
 }

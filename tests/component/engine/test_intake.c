@@ -232,14 +232,14 @@ static void test_partition_leaves_and_returns_with_records_unopened(void **state
     open_shop(&shop, bench->kafka, bench->server.address, "me");
     struct intake *intake = shop.intake;
     redis_server_signal(&bench->server, SIGSTOP);
-    for (int64_t t = kit_begin(); intake->pending_count < 3;) {
+    for (int64_t t = kit_begin(); intake->stash.count < 3;) {
         assert_true(kit_waits(t));
         shop_turn(&shop);
     }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, worker_name, 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
     intake_rebalanced(intake->consumer, RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, list, intake);
-    assert_int_equal(intake->pending_count, 0);
+    assert_int_equal(intake->stash.count, 0);
     intake_rebalanced(intake->consumer, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, list, intake);
     rd_kafka_topic_partition_list_destroy(list);
     redis_server_signal(&bench->server, SIGCONT);

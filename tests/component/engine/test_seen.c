@@ -99,6 +99,40 @@ static void test_marked_is_skipped(void **state)
     seen_close(&seen);
 }
 
+/* Read from end to end, Redis is waited for once: each further segment is there before its turn.
+ * What it said of one segment is not taken for another's. */
+static void test_the_next_segment_is_there_in_time(void **state)
+{
+    struct bench *bench = *state;
+    struct seen seen;
+    int64_t end = 3 * SEEN_SEGMENT;
+    int waits = 0;
+    begin(bench, &seen, 1, "w/t/0");
+    for (int64_t offset = 5; offset < end; offset += 1000) {
+        seen_mark(&seen, offset, OLD + offset);
+    }
+    seen_flush(&seen);
+    rig_settle(&bench->rig);
+    seen_close(&seen);
+    begin(bench, &seen, 1, "w/t/0");
+    for (int64_t offset = 0; offset < end; offset++) {
+        enum seen_answer answer = seen_ask(&seen, offset, OLD + offset);
+        if (answer == SEEN_LOADING) {
+            waits++;
+            answer = ask(bench, &seen, offset, OLD + offset);
+        }
+        assert_int_equal(answer, offset % 1000 == 5 ? SEEN_YES : SEEN_NO);
+        if (offset % 10000 == 0) {
+            rig_settle(&bench->rig);
+        }
+    }
+    assert_int_equal(waits, 1);
+    /* And back: what was ahead is not what is behind. */
+    assert_int_equal(seen_ask(&seen, 5, OLD + 5), SEEN_LOADING);
+    assert_int_equal(ask(bench, &seen, 5, OLD + 5), SEEN_YES);
+    seen_close(&seen);
+}
+
 /* The topic is made anew and read from its first record. */
 static void test_topic_made_anew(void **state)
 {
@@ -187,6 +221,7 @@ int main(void)
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
         ON_A_BENCH(test_marked_is_skipped),
+        ON_A_BENCH(test_the_next_segment_is_there_in_time),
         ON_A_BENCH(test_topic_made_anew),
         ON_A_BENCH(test_topic_made_anew_read_from_the_middle),
         ON_A_BENCH(test_topic_made_anew_below_the_guard),

@@ -307,7 +307,9 @@ static void the_documented_example_shows_defaults(void **state)
     assert_memory_equal(&config.breaker, &plain.breaker, sizeof(config.breaker));
     assert_memory_equal(&config.rules, &plain.rules, sizeof(config.rules));
     assert_memory_equal(&config.kafka.replication, &plain.kafka.replication,
-                        sizeof(config.kafka) - offsetof(struct config_kafka, replication));
+                        offsetof(struct config_kafka, instance_id) -
+                            offsetof(struct config_kafka, replication));
+    assert_string_equal(config.kafka.instance_id, plain.kafka.instance_id);
     assert_memory_equal(&config.ingest.threads, &plain.ingest.threads,
                         sizeof(config.ingest) - offsetof(struct config_ingest, threads));
     assert_string_equal(config.ingest.listen, plain.ingest.listen);

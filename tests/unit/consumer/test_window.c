@@ -109,6 +109,14 @@ static void settle_twice(void *what)
     window_settle(&win, 5);
 }
 
+static void pass_backwards(void *what)
+{
+    (void)what;
+    struct window win = {.next = -1};
+    window_open(&win, 5);
+    window_pass(&win, 5);
+}
+
 static void settle_in_a_gap(void *what)
 {
     (void)what;
@@ -132,6 +140,7 @@ static void misuse_is_found(void **state)
     assert_true(kit_dies(open_twice, NULL));
     assert_true(kit_dies(open_negative, NULL));
     assert_true(kit_dies(settle_twice, NULL));
+    assert_true(kit_dies(pass_backwards, NULL));
     assert_true(kit_dies(settle_in_a_gap, NULL));
     assert_true(kit_dies(settle_in_an_empty_one, NULL));
 }
@@ -163,6 +172,14 @@ static void model_open(struct model *model, struct window *win, struct kit_rando
     model->next = offset + 1;
 }
 
+/* What is settled before it is opened needs no place of its own. */
+static void model_pass(struct model *model, struct window *win)
+{
+    int64_t offset = model->next < 0 ? 0 : model->next;
+    window_pass(win, offset);
+    model->next = offset + 1;
+}
+
 static void model_settle(struct model *model, struct window *win, struct kit_random *random)
 {
     size_t i = kit_below(random, model->count);
@@ -188,9 +205,11 @@ static void as_a_list_would(void **state)
             most = 1 + kit_below(&random, MODEL_OPEN_MAX);
         }
         bool open = model.count == 0 || (model.count < most && kit_below(&random, 100) < 55);
-        if (open) {
+        if (open && kit_below(&random, 3) == 0) {
+            model_pass(&model, &win);
+        } else if (open) {
             model_open(&model, &win, &random);
-        } else {
+        } else if (model.count > 0) {
             model_settle(&model, &win, &random);
         }
         int64_t low = model_low(&model);
