@@ -27,25 +27,28 @@ static void name_topics(struct intake *intake)
 static struct err make_consumer(struct intake *intake)
 {
     char group[128];
+    const struct intake_parts *parts = &intake->parts;
     char kilobytes[24];
     char messages[24];
     const struct config_kafka *config = &intake->parts.config->kafka;
-    const char *options[] = {"queued.max.messages.kbytes",
+    const char *instance = config->instance_id;
+    bool is_static = instance != NULL && instance[0] != 0 && parts->replay == NULL;
+    const char *options[] = {"enable.partition.eof",
+                             "true",
+                             "queued.max.messages.kbytes",
                              kilobytes,
                              "queued.min.messages",
                              messages,
-                             "enable.partition.eof",
-                             "true",
+                             is_static ? "group.instance.id" : NULL,
+                             instance,
                              NULL};
     struct kafka_role role = {.client_id = "hearback-worker",
                               .options = options,
                               .rebalanced = intake_rebalanced,
                               .opaque = intake};
     /* Who observes, or replays, must not move the offsets of those who work. */
-    const char *suffix = intake->parts.replay != NULL ? ".replay"
-                         : intake->parts.dry          ? ".observe"
-                                                      : "";
-    (void)snprintf(group, sizeof(group), "hearback.%s%s", intake->parts.worker->name, suffix);
+    const char *suffix = parts->replay != NULL ? ".replay" : parts->dry ? ".observe" : "";
+    (void)snprintf(group, sizeof(group), "hearback.%s%s", parts->worker->name, suffix);
     (void)snprintf(kilobytes, sizeof(kilobytes), "%lld",
                    (long long)(config->prefetch_bytes / 1024));
     (void)snprintf(messages, sizeof(messages), "%lld",
@@ -114,8 +117,7 @@ void intake_free(struct intake **at, bool abandon)
     (void)rd_kafka_consumer_close(intake->consumer);
     /* The process ends. Open records still point into librdkafka; and before 2.3 it aborts when it
      * is destroyed between JoinGroup and its first part (confluentinc/librdkafka#4312). */
-    bool aborts = rd_kafka_version() < INTAKE_DESTROYS_SAFELY && intake->joined && !intake->met &&
-                  intake->parts.replay == NULL;
+    bool aborts = rd_kafka_version() < INTAKE_DESTROYS_SAFELY && intake->joined && !intake->met;
     if (abandon || aborts) {
         return;
     }
@@ -166,6 +168,20 @@ struct tally {
     int64_t skipped;
 };
 
+/* A replay has an end. */
+static bool is_beyond(const struct intake *intake, const struct partition *partition,
+                      int64_t offset)
+{
+    return intake->parts.replay != NULL && offset >= partition->until;
+}
+
+/* A replay may have asked for what is settled, too. */
+static bool is_walk(const struct intake *intake)
+{
+    const struct replay *replay = intake->parts.replay;
+    return replay != NULL && (replay->again_skipped || replay->again_dead || replay->redo);
+}
+
 /* The oldest record that was taken. False when it must wait: for its segment of seen bits, or for
  * room. */
 static bool open_oldest(struct intake *intake, struct tally *tally)
@@ -179,15 +195,14 @@ static bool open_oldest(struct intake *intake, struct tally *tally)
     if (m->offset != partition->window.next) {
         intake_jumped(intake, partition, m->offset);
     }
-    const struct replay *replay = intake->parts.replay;
-    if (replay != NULL && m->offset >= partition->until) {
+    if (is_beyond(intake, partition, m->offset)) {
         intake_ended(intake, m);
         rd_kafka_message_destroy(stash_take(&intake->stash));
         return true;
     }
     int64_t at_ms = rd_kafka_message_timestamp(m, NULL);
-    bool walk = replay != NULL && (replay->again_skipped || replay->again_dead || replay->redo);
-    enum seen_answer seen = walk ? SEEN_NO : seen_ask(&partition->seen, m->offset, at_ms);
+    enum seen_answer seen =
+        is_walk(intake) ? SEEN_NO : seen_ask(&partition->seen, m->offset, at_ms);
     if (seen == SEEN_LOADING ||
         (seen == SEEN_NO && (window_full(&partition->window) || !has_room(intake)))) {
         return false;
@@ -231,9 +246,18 @@ static struct err judge_error(struct intake *intake, const rd_kafka_message_t *m
         return NO_ERROR;
     }
     if (m->err == RD_KAFKA_RESP_ERR__FATAL || m->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        bool fenced =
+            m->err == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID ||
+            rd_kafka_fatal_error(intake->consumer, NULL, 0) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
         LOG(LOG_ERROR, "consumer_dead", L_TEXT("found", rd_kafka_message_errstr(m)),
-            L_TEXT("expected", "a member of the group; the process ends and starts again"));
-        FAIL(ERR_FATAL, (int)m->err, "the consumer has failed for good");
+            L_TEXT("expected", fenced ? "to be the only process with this kafka.instance_id"
+                                      : "a member of the group"),
+            L_TEXT("do", fenced ? "give each process an instance_id of its own; another one has "
+                                  "taken this one's partitions, and this one ends"
+                                : "nothing: the process ends and is started again"));
+        FAIL(ERR_FATAL, (int)m->err,
+             fenced ? "another process has this kafka.instance_id"
+                    : "the consumer has failed for good");
     }
     LOG(LOG_WARN, "consumer_error", L_TEXT("found", rd_kafka_message_errstr(m)),
         L_TEXT("expected", "records; librdkafka goes on by itself"));
