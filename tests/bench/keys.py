@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""10,000 items of 5 ms over 50 keys on one partition: keys side by side, a key's items in order.
+
+The real engine, with ledger and changelog, against a server that answers after 5 ms and watches
+the order. `ratio` is one after the other (a bare client's POSTs to the same server, kept alive) to
+ours, both from the first item to the last. Fails when the ratio is below 20 or when a key's items
+came out of order, side by side, or other than once.
+"""
+import http.client
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+from harness import BIN, INTERVIEWS, Stage, until  # noqa: E402
+from program import Program  # noqa: E402
+
+ITEMS, KEYS, DELAY_MS, RATIO_MIN, ALONE = 10000, 50, 5, 20, 300
+MEMORY_MAX_MB = 60
+
+
+def start_server(stage, name):
+    port_file = stage.dir / f"{name}.port"
+    Program(stage, name, [BIN / "hearback-bench-server", DELAY_MS, port_file], {})
+    until("the server listens", lambda: port_file.exists() and port_file.stat().st_size > 0)
+    return int(port_file.read_text(encoding="ascii"))
+
+
+def one_after_the_other(port):
+    """Seconds an item, by a client that keeps its connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    began = time.monotonic()
+    for n in range(ALONE):
+        connection.request("POST", "/note", json.dumps({"key": 0, "n": n}, separators=(",", ":")))
+        connection.getresponse().read()
+    return (time.monotonic() - began) / ALONE
+
+
+def summary(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", "/summary")
+    return json.loads(connection.getresponse().read())
+
+
+def fill(stage):
+    """All on one partition, the keys in turn."""
+    lines = "".join(f'k{i % KEYS}\t{{"key":{i % KEYS},"n":{i // KEYS}}}\n' for i in range(ITEMS))
+    subprocess.run(["kcat", "-P", "-b", stage.address["kafka"], "-t", INTERVIEWS, "-p", "0",
+                    "-K", "\t"], input=lines, text=True, check=True)
+
+
+def measure(stage):
+    alone = one_after_the_other(start_server(stage, "alone"))
+    port = start_server(stage, "server")
+    fill(stage)
+    worker = stage.worker({"jira": {"url": f"http://127.0.0.1:{port}"},
+                           "worker": {"calls_max": KEYS, "items_max": 1024}},
+                          program="hearback-bench-keys")
+    until("the first comes", lambda: summary(port)["requests"] > 0, 60, every=0.005)
+    began = time.monotonic()
+    until("all have come", lambda: worker.metric("hearback_items_total") >= ITEMS, 120)
+    took = time.monotonic() - began
+    seen, memory = summary(port), worker.memory_mb()
+    if worker.stop() != 0:
+        print(stage.logs())
+        return 1
+    figures = {"name": "keys", "items": ITEMS, "keys": KEYS, "ratio": round(alone * ITEMS / took, 1),
+               "seconds": round(took, 2), "items_per_s": round(ITEMS / took),
+               "one_after_the_other_s": round(alone * ITEMS, 1),
+               "worker_rss_mb": round(memory, 1), **seen}
+    print(json.dumps(figures))
+    once = seen == {"requests": ITEMS, "out_of_order": 0, "side_by_side": 0}
+    return 0 if once and figures["ratio"] >= RATIO_MIN and memory <= MEMORY_MAX_MB else 1
+
+
+def main():
+    stage = Stage(kafka={"partitions": 1})
+    try:
+        return measure(stage)
+    finally:
+        if "--logs" in sys.argv:
+            print(stage.logs())
+        stage.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
