@@ -44,6 +44,7 @@ static int open_mock(void **state)
                                                .replication = 1,
                                                .partitions = 4, /* as all tests make them */
                                                .session_timeout_ms = 6000,
+                                               .prefetch_bytes = 1 << 20,
                                                .message_bytes_max = 1 << 20};
     *state = mock;
     return 0;
