@@ -216,7 +216,7 @@ static const struct config_row jira_rows[] = {
      .help = "The name of the type that tickets get."},
     {"timeout", CONFIG_DURATION, AT(jira, timeout_ms), .standard = "15s", .min = "100ms",
      .max = "2m", .help = "What an unanswered call did is unknown after this long."},
-    {"settle", CONFIG_DURATION, AT(jira, settle_ms), .standard = "1m", .min = "0s", .max = "30m",
+    {"settle", CONFIG_DURATION, AT(jira, settle_ms), .standard = "1m", .min = "0s", .max = "2m",
      .help = "How long Jira's search may lag behind a write. Only a search later than that "
              "proves that there is no ticket."},
 };
