@@ -64,10 +64,11 @@ struct item {
     /* Set by the engine before ask and answered. */
     int64_t now_ms; /* wall */
     bool in_doubt;  /* an earlier attempt at the effect this stage looks for may have happened */
-    /* For how long nobody else can have sent anything for this order key; negative while a call of
-     * a holder that vanished may still be under way. */
+    /* For how long nobody else can have sent anything for this order key, when the question was
+     * asked: an answer may be as old as that. Negative while a call of a holder that vanished may
+     * still be under way. */
     int64_t alone_ms;
-    /* For how long the ledger's present view has been there. */
+    /* For how long the ledger's present view had been there, likewise. */
     int64_t view_ms;
 };
 

@@ -302,11 +302,11 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
 
 /* ---- the question ------------------------------------------------------------------------ */
 
-void stages_tell_time(struct stages *stages, struct work *work)
+void stages_tell_time(struct stages *stages, struct work *work, int64_t asked_ms)
 {
     work->item.now_ms = clock_wall_ms(stages->parts.clock);
-    work->item.alone_ms = stages_now(stages) - work->quiet_since_ms;
-    work->item.view_ms = ledger_view_age_ms(stages->parts.ledger);
+    work->item.alone_ms = asked_ms - work->quiet_since_ms;
+    work->item.view_ms = ledger_view_age_ms(stages->parts.ledger) - (stages_now(stages) - asked_ms);
     if (stages->parts.dry) {
         work->item.alone_ms = STAGES_ALONE_DRY_MS;
         work->item.view_ms = STAGES_ALONE_DRY_MS;
@@ -322,7 +322,7 @@ static void ask(struct stages *stages, struct work *work)
     arena_close(&work->call_arena);
     work->call = (struct call){.arena = &work->call_arena};
     work->floor_ms = 0;
-    stages_tell_time(stages, work);
+    stages_tell_time(stages, work, stages_now(stages));
     struct err err = stage->ask(&work->item, &work->call);
     if (err.class == ERR_POISON) {
         LOG_ERR(LOG_WARN, "item_poison", err, L_SPAN("effect", work->item.effect_id),

@@ -223,7 +223,7 @@ static void on_transfer(void *self, struct transfer *t)
     if (reply.body.len > 0 && failed(json_parse_in(&work->call_arena, reply.body, &reply.json))) {
         reply.json = NULL; /* the stage decides what an unreadable body means */
     }
-    stages_tell_time(stages, work);
+    stages_tell_time(stages, work, work->sent_ms);
     count_call(stages, work, t);
     note_detail(work, t, &reply);
     enum verdict verdict = verdict_of(t->transport, t->reached, t->status);

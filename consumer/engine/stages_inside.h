@@ -61,7 +61,9 @@ void stages_doubt(struct stages *stages, struct work *work, const char *reason);
 void stages_restart(struct stages *stages, struct work *work); /* from the claim */
 void stages_finish(struct stages *stages, struct work *work);  /* out of here, settled or not */
 void stages_count_item(const char *reason);
-void stages_tell_time(struct stages *stages, struct work *work);
+/* What the item is told of the time: as it was when the question was asked that is being asked or
+ * answered. An answer may be as old as its question. */
+void stages_tell_time(struct stages *stages, struct work *work, int64_t asked_ms);
 
 /* stages_lease.c */
 /* The keys of an item in Redis: its order key's lease and its effect's record. */

@@ -415,7 +415,7 @@ static void on_script(void *self, enum ledger_result result, const struct redis_
         return;
     }
     struct reply answer = {.script = reply, .arena = &work->call_arena};
-    stages_tell_time(stages, work);
+    stages_tell_time(stages, work, stages_now(stages));
     stages_apply(stages, work, stage_of(stages, work)->answered(&work->item, &answer));
 }
 

@@ -149,6 +149,24 @@ static void test_an_unclear_answer_is_not_the_end(void **state)
     assert_string_equal(bench_lease(bench, "k", "u"), "1");
 }
 
+/* A search that finds nothing may have looked when it was asked, long before it is answered. */
+static void test_an_answer_is_as_old_as_its_question(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct work *work = rig_admit(rig, "a", "k");
+    rig_move(rig, 2 * SECOND);
+    (void)bench_call(rig, "GET /find/a");
+    int64_t alone_ms = work->item.alone_ms;
+    int64_t view_ms = work->item.view_ms;
+    rig_move(rig, 3 * SECOND);
+    answer(rig, "GET /find/a", (struct fake_answer){.status = 429});
+    assert_int_equal(work->item.alone_ms, alone_ms);
+    assert_int_equal(work->item.view_ms, view_ms);
+    vendor_serve(&bench->vendor, rig, HOUR);
+    expect_settled(bench, 1);
+}
+
 static void test_nobody_can_be_asked(void **state)
 {
     struct bench *bench = *state;
@@ -389,6 +407,7 @@ int main(void)
         ON_A_BENCH(test_an_outcome_is_journaled_first),
         ON_A_BENCH(test_lost_answer_asks_before_it_repeats),
         ON_A_BENCH(test_an_unclear_answer_is_not_the_end),
+        ON_A_BENCH(test_an_answer_is_as_old_as_its_question),
         ON_A_BENCH(test_nobody_can_be_asked),
         ON_A_BENCH(test_retry_after),
         ON_A_BENCH(test_retry_after_of_an_unclear_answer),
