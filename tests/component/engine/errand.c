@@ -121,10 +121,10 @@ static uint64_t no_digest(const struct config *config)
 }
 
 static const struct stage stages[] = {
-    [FIND] = {"find", &vendor_kind, ask_find, read_find, STAGE_READ},
-    [CREATE] = {"create", &vendor_kind, ask_create, read_create, FIND},
-    [KEEP] = {"keep", NULL, ask_keep, read_keep, STAGE_READ},
-    [TELL] = {"tell", &vendor_kind, ask_tell, read_tell, STAGE_NOBODY},
+    [FIND] = {"find", &vendor_kind, ask_find, read_find, STAGE_READ, false},
+    [CREATE] = {"create", &vendor_kind, ask_create, read_create, FIND, false},
+    [KEEP] = {"keep", NULL, ask_keep, read_keep, STAGE_READ, false},
+    [TELL] = {"tell", &vendor_kind, ask_tell, read_tell, STAGE_NOBODY, false},
 };
 
 const struct worker errand = {.name = "errand",
