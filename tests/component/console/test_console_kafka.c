@@ -277,10 +277,12 @@ static void write_transaction(struct bench *bench, const char *topic, const char
     assert_false(failed(kafka_producer_new(&bench->config.kafka, &role, &rk)));
     assert_null(rd_kafka_init_transactions(rk, KIT_PATIENCE_MS));
     assert_null(rd_kafka_begin_transaction(rk));
-    assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
-                                       RD_KAFKA_V_VALUE(mutable_text(value), strlen(value)),
-                                       RD_KAFKA_V_END),
-                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {mutable_text(value), strlen(value)}},
+    };
+    assert_null(rd_kafka_produceva(rk, parts, COUNT_OF(parts)));
     assert_null(rd_kafka_commit_transaction(rk, KIT_PATIENCE_MS));
     rd_kafka_destroy(rk);
 }
