@@ -149,7 +149,7 @@ each 'check|config|topics' check_verb
 each 'hearback\.(?!ticket-filer)[a-z]+' check_topic
 each 'hearback_[a-z_]+' check_metric
 each '[a-zA-Z_]+/[a-zA-Z_/.]*|LICENSE' check_path
-grep -rqF '"hearback.%s", parts.worker->name' consumer/engine || wrong "the group is called otherwise"
+grep -rqF '"hearback.%s' consumer/engine || wrong "the group is called otherwise"
 
 status=0
 "${first[0]}" >"$tmp/demo" 2>&1 || status=$?
