@@ -84,7 +84,7 @@ enum step_kind {
     STEP_NEXT,    /* go on with .stage */
     STEP_DONE,    /* the effect is there: settle */
     STEP_SKIP,    /* nothing to do, for .reason: settle without a trace in the ledger */
-    STEP_AGAIN,   /* ask again in .wait_ms; not a failure */
+    STEP_AGAIN,   /* ask again in .wait_ms; not a failure. The item keeps its place and its lease */
     STEP_LATER,   /* go on with .stage at .due_ms, hours or days from now: kept in the ledger */
     STEP_DEAD,    /* will never work: dead letter with .reason */
     STEP_UNCLEAR, /* the answer cannot be read: doubt for an effect, again for a question */

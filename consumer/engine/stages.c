@@ -275,11 +275,6 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
         work->phase = PHASE_LATER;
         break;
     case STEP_AGAIN:
-        if (step.wait_ms >= STAGES_LATER_FROM_MS) {
-            int64_t due = clock_wall_ms(stages->parts.clock) + step.wait_ms;
-            stages_apply(stages, work, step_later(work->item.stage, due, step.reason));
-            return;
-        }
         work->phase = PHASE_ASK;
         stages_sleep(stages, work, step.wait_ms < 1 ? 1 : step.wait_ms);
         return;

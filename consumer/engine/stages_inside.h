@@ -18,11 +18,8 @@
 #define STAGES_BUSY_MAX_MS      500
 #define STAGES_SEND_MARGIN_MS   1000 /* a lease must outlive the call's time-out by this */
 #define STAGES_PATH_MAX         4096
-#define STAGES_LATER_FROM_MS                                                                       \
-    300000 /* a longer wait is an entry in the ledger, not an item here                            \
-            */
-#define STAGES_LATER_SPARE_MS (24 * 3600 * 1000) /* a record should be kept that much longer */
-#define STAGES_ALONE_DRY_MS   (INT64_C(365) * 24 * 3600 * 1000) /* a dry run waits for nothing */
+#define STAGES_LATER_SPARE_MS   (24 * 3600 * 1000) /* a record should be kept that much longer */
+#define STAGES_ALONE_DRY_MS     (INT64_C(365) * 24 * 3600 * 1000) /* a dry run waits for nothing */
 
 struct stages {
     struct stages_parts parts;

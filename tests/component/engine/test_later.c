@@ -49,7 +49,7 @@ static struct err ask_still(struct item *item, struct call *call)
         call->step = step_again(50, "held");
     } else if (put_off) {
         put_off = false;
-        call->step = step_again(2 * DAY, "not_yet"); /* so long a wait is one for the ledger */
+        call->step = step_later(1, item->now_ms + 2 * DAY, "not_yet");
     } else {
         (*count_of(reminded, item))++;
         call->step = step_done("reminded");
