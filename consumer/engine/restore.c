@@ -17,6 +17,8 @@
 
 /* A question to Redis, with the round it was asked in. */
 struct question {
+    struct question *next; /* all that are open: they go with the restore */
+    struct question **from;
     struct restore *restore;
     uint64_t round;
     void (*answered)(struct restore *restore, const struct redis_reply *reply);
@@ -24,21 +26,37 @@ struct question {
 
 static void ask_view(struct restore *restore);
 
+static void drop(struct question *question)
+{
+    *question->from = question->next;
+    if (question->next != NULL) {
+        question->next->from = question->from;
+    }
+    mem_free(question);
+}
+
 static void on_answer(void *self, const struct redis_reply *reply)
 {
     struct question *question = self;
     if (question->round == question->restore->round && reply->kind != REDIS_LOST) {
         question->answered(question->restore, reply);
     }
-    mem_free(question);
+    drop(question);
 }
 
 void restore_ask(struct restore *restore, const span *args, size_t count,
                  void (*answered)(struct restore *restore, const struct redis_reply *reply))
 {
     struct question *question = mem_must_alloc(sizeof(*question));
-    *question =
-        (struct question){.restore = restore, .round = restore->round, .answered = answered};
+    *question = (struct question){.next = restore->questions,
+                                  .from = &restore->questions,
+                                  .restore = restore,
+                                  .round = restore->round,
+                                  .answered = answered};
+    if (question->next != NULL) {
+        question->next->from = &question->next;
+    }
+    restore->questions = question;
     redis_send(restore->parts.redis, args, count, on_answer, question);
 }
 
@@ -352,6 +370,9 @@ void restore_free(struct restore **at)
         restore_fill_stop(restore);
         marks_free(&restore->marks);
         buf_close(&restore->epoch);
+        while (restore->questions != NULL) { /* Redis's connection goes next, and answers none */
+            drop(restore->questions);
+        }
         mem_free(restore);
     }
 }

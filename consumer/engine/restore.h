@@ -28,6 +28,7 @@ struct restore_parts {
 };
 
 struct restore *restore_new(struct restore_parts parts);
+/* The connection to Redis must go next: what is still in flight has nobody to tell. */
 void restore_free(struct restore **at);
 
 /* The connection to Redis stands, or is gone. */

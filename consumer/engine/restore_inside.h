@@ -23,6 +23,8 @@ enum restore_state {
     RESTORE_OPEN,
 };
 
+struct question;
+
 struct restore {
     struct restore_parts parts;
     enum restore_state state;
@@ -32,6 +34,7 @@ struct restore {
     bool locked;    /* as far as we know */
     bool said_policy;
     struct marks *marks;
+    struct question *questions; /* that Redis has not answered */
 
     /* What Redis said of itself. */
     char run_id[64];
@@ -53,7 +56,7 @@ struct restore {
     int64_t began_ms;
     int64_t said_ms;
     int64_t said_records;
-    char percents[RESTORE_PERCENTS][24]; /* written once: another thread reads them */
+    char percents[RESTORE_PERCENTS][32]; /* written once: another thread reads them */
 
     struct metric *metric_records;
     struct metric *metric_restores;

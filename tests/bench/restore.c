@@ -54,16 +54,18 @@ static void append(rd_kafka_t *rk, int number)
                              "\"fold\":\"koji/interview-%08d\"}}",
                              number, number % 100000, number / 20, number, number, number);
     CHECK(key_len > 0 && value_len > 0);
-    for (;;) {
-        rd_kafka_resp_err_t err = rd_kafka_producev(
-            rk, RD_KAFKA_V_TOPIC(TOPIC_CHANGELOG), RD_KAFKA_V_KEY(key, (size_t)key_len),
-            RD_KAFKA_V_VALUE(value, (size_t)value_len), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_END);
-        if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return;
-        }
-        CHECK(err == RD_KAFKA_RESP_ERR__QUEUE_FULL);
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = TOPIC_CHANGELOG},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key, (size_t)key_len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value, (size_t)value_len}},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(rk, parts, COUNT_OF(parts));
+    while (error != NULL) {
+        CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__QUEUE_FULL);
+        rd_kafka_error_destroy(error);
         (void)rd_kafka_poll(rk, 100);
+        error = rd_kafka_produceva(rk, parts, COUNT_OF(parts));
     }
 }
 

@@ -47,14 +47,15 @@ static enum err_class check(rd_kafka_t *rk, const struct config_kafka *config, s
 static void until(rd_kafka_t *rk, const struct config_kafka *config, struct buf *why,
                   const char *words)
 {
-    for (int64_t t = kit_begin();;) {
+    int64_t began = kit_begin();
+    while (true) {
         enum err_class class = check(rk, config, why);
         bool said = words == NULL ? why->len == 0
                                   : class == ERR_CONFIG && strstr(buf_text(why), words) != NULL;
         if (said) {
             return;
         }
-        if (!kit_waits(t)) {
+        if (!kit_waits(began)) {
             print_error("found \"%s\", expected %s\n", buf_text(why), words == NULL ? "" : words);
             fail();
         }
@@ -64,7 +65,7 @@ static void until(rd_kafka_t *rk, const struct config_kafka *config, struct buf 
 static void test_changelog_set_otherwise(void **state)
 {
     (void)state;
-    KIT_NEEDS(kafka, "HEARBACK_KAFKA");
+    KIT_NEEDS(kafka, "HEARBACK_KAFKA")
     static const struct {
         struct setting set;
         const char *words;
