@@ -68,11 +68,30 @@ static int on_timer(CURLM *multi, long wait_ms, void *self)
 
 /* ---- one transfer ------------------------------------------------------------------------ */
 
+static bool withholds(struct transfer *t)
+{
+    t->withheld = t->may_send != NULL && !t->may_send(t->self);
+    return t->withheld;
+}
+
+/* The connection stands, nothing was sent. */
+static int on_connected(void *self, char *to, char *from, int to_port, int from_port)
+{
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    return withholds(self) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static size_t on_send(char *to, size_t size, size_t count, void *self)
 {
     struct transfer *t = self;
     size_t room = size * count;
     size_t left = t->body.len - t->body_sent;
+    if (left > 0 && withholds(t)) {
+        return CURL_READFUNC_ABORT; /* a head without its body, or half of it, is no request */
+    }
     size_t step = left < room ? left : room;
     if (step > 0) {
         memcpy(to, t->body.at + t->body_sent, step);
@@ -131,6 +150,8 @@ static void set_common(CURL *easy, struct transfer *t)
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, t);
     SET(CURLOPT_USERAGENT, "Hearback");
+    SET(CURLOPT_PREREQFUNCTION, on_connected);
+    SET(CURLOPT_PREREQDATA, t);
 }
 
 static void set_request(CURL *easy, struct transfer *t)
@@ -251,7 +272,7 @@ static void read_outcome(struct transfer *t, CURL *easy, CURLcode code)
     (void)curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
     t->transport = (int)code;
     t->status = code == CURLE_OK ? (int)status : 0;
-    t->reached = sent_at > 0 || t->body_sent > 0;
+    t->reached = (sent_at > 0 || t->body_sent > 0) && !t->withheld;
 }
 
 static void collect(struct calls *calls)

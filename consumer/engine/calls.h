@@ -38,11 +38,15 @@ struct transfer {
     span path;
     span body;
     void (*done)(void *self, struct transfer *transfer);
+    /* Asked as the request goes out, which may be long after start: a connection is made first, and
+     * the process may have been stopped. False: it is not sent. NULL: always. */
+    bool (*may_send)(void *self);
     void *self;
 
     /* What came of it; lives until transfer_close. */
     int transport; /* CURLcode */
     bool reached;  /* the connection stood: the request may have been seen */
+    bool withheld; /* may_send said no: not all of the request went out, so nothing happened */
     int status;
     struct buf reply_body;
     struct arena arena; /* of the headers */

@@ -207,6 +207,34 @@ static void count_call(const struct stages *stages, const struct work *work,
                    (double)(stages_now(stages) - work->sent_ms) / 1000.0);
 }
 
+/* Nothing was sent. The renewal is under way, or the lease is gone. */
+static void not_sent(struct stages *stages, struct work *work)
+{
+    bool gone = work->view != ledger_view(stages->parts.ledger) || /* and its leases with it */
+                !stages_lease_covers(stages, work, 0);
+    stages_unslot(stages, work);
+    work->phase = PHASE_ASK;
+    if (gone) {
+        stages_restart(stages, work);
+    } else {
+        stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
+    }
+}
+
+/* A call is to end, whatever comes of it, while the lease is ours. */
+static bool covers_call(struct stages *stages, const struct work *work, int64_t margin_ms)
+{
+    const struct destination *to = stages_destination(stages, work);
+    return work->view == ledger_view(stages->parts.ledger) &&
+           stages_lease_covers(stages, work, to->settings.timeout_ms + margin_ms);
+}
+
+static bool may_send(void *self)
+{
+    const struct work *work = self;
+    return covers_call(work->home, work, 0);
+}
+
 static void on_transfer(void *self, struct transfer *t)
 {
     struct work *work = self;
@@ -215,6 +243,11 @@ static void on_transfer(void *self, struct transfer *t)
     bool effect = stage_is_effect(stage_of(stages, work));
     work->owed = false;
     failpoint("answered");
+    if (t->withheld) {
+        transfer_close(t);
+        not_sent(stages, work);
+        return;
+    }
     struct reply reply = {.status = t->status,
                           .body = buf_span(&t->reply_body),
                           .headers = t->headers,
@@ -249,18 +282,8 @@ static void on_transfer(void *self, struct transfer *t)
 void stages_send(struct stages *stages, struct work *work)
 {
     struct destination *to = stages_destination(stages, work);
-    bool gone = work->view != ledger_view(stages->parts.ledger) || /* and its leases with it */
-                !stages_lease_covers(stages, work, 0);
-    if (gone ||
-        !stages_lease_covers(stages, work, to->settings.timeout_ms + STAGES_SEND_MARGIN_MS)) {
-        /* Nothing was sent. The renewal is under way, or the lease is gone. */
-        stages_unslot(stages, work);
-        work->phase = PHASE_ASK;
-        if (gone) {
-            stages_restart(stages, work);
-        } else {
-            stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
-        }
+    if (!covers_call(stages, work, STAGES_SEND_MARGIN_MS)) {
+        not_sent(stages, work);
         return;
     }
     struct transfer *t = &work->transfer;
@@ -270,6 +293,7 @@ void stages_send(struct stages *stages, struct work *work)
     t->path = work->call.path;
     t->body = work->call.body;
     t->done = on_transfer;
+    t->may_send = stage_is_effect(stage_of(stages, work)) ? may_send : NULL;
     t->self = work;
     work->attempts++;
     work->sent_ms = stages_now(stages);

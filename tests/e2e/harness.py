@@ -18,7 +18,7 @@ from pathlib import Path
 
 import kafka_wire
 from bodies import SECRET, faults_of, flow, merge, sign
-from program import Program, until
+from program import Late, Program, until
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("HEARBACK_BIN", ROOT / "build/dev/bin"))
@@ -181,7 +181,10 @@ class Stage:
 
     def told(self, wanted, seconds=60):
         """Waits until each interview is told once: wanted is {theme id: interview ids}."""
-        until("everything is told once", lambda: not faults_of(self.issues(), wanted), seconds)
+        try:
+            until("everything is told once", lambda: not faults_of(self.issues(), wanted), seconds)
+        except Late as late:
+            raise Late(f"{late}: {faults_of(self.issues(), wanted)[:10]}") from None
 
     # ---- the end
 

@@ -225,6 +225,7 @@ class Stopped(SignalsCase):
         """From the changelog alone and from the beginning: nothing changes."""
         before = self.stage.issues()
         self.stage.redis("FLUSHALL")
+        kafka_wire.evict(self.stage.address["kafka"], GROUP)  # as whom it was known while it slept
         kafka_wire.seek(self.stage.address["kafka"], GROUP, INTERVIEWS, [0] * 3)
         worker = self.stage.worker()
         worker.reaches("hearback_records_total", sum(self.stage.ends()), 60)

@@ -68,7 +68,8 @@ void fake_caller_answer(struct fake_caller *caller, struct transfer *transfer,
 {
     forget(caller, transfer);
     transfer->transport = answer.transport;
-    transfer->reached = !answer.unreached;
+    transfer->reached = !answer.unreached && !answer.withheld;
+    transfer->withheld = answer.withheld;
     transfer->status = answer.transport == 0 ? answer.status : 0;
     if (answer.transport == 0 && answer.header != NULL) {
         add_header(transfer, answer.header);

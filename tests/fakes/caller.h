@@ -23,6 +23,7 @@ struct fake_answer {
     const char *body;   /* or NULL */
     int transport;      /* CURLcode; then nothing above counts */
     bool unreached;     /* with transport: the request was certainly not seen */
+    bool withheld;      /* with transport: it was not sent, for want of the right to */
 };
 
 struct caller fake_caller_interface(struct fake_caller *caller);

@@ -113,7 +113,7 @@ static void on_done(void *self, struct transfer *transfer)
     bench->done++;
 }
 
-void bench_start(struct bench *bench, size_t i, const char *method, const char *body)
+void bench_prepare(struct bench *bench, size_t i, const char *method, const char *body)
 {
     struct transfer *t = &bench->transfers[i];
     transfer_close(t);
@@ -124,7 +124,12 @@ void bench_start(struct bench *bench, size_t i, const char *method, const char *
     t->body = span_text(body);
     t->done = on_done;
     t->self = bench;
-    bench->caller.start(bench->caller.self, t);
+}
+
+void bench_start(struct bench *bench, size_t i, const char *method, const char *body)
+{
+    bench_prepare(bench, i, method, body);
+    bench->caller.start(bench->caller.self, &bench->transfers[i]);
 }
 
 void bench_until_done(struct bench *bench, size_t count)

@@ -46,6 +46,7 @@ struct bench {
     struct destination_kind kind;
     struct transfer transfers[CALLS_MAX];
     size_t done;
+    int leave; /* for a test's may_send */
 };
 
 /* Changes one field of what the peer does from the next request on. */
@@ -61,6 +62,8 @@ int close_bench(void **state);
 /* What the peer does to each connection; `self` is the bench's script. */
 void bench_serve(int fd, int index, void *self);
 
+/* A call that is ready to be started. */
+void bench_prepare(struct bench *bench, size_t i, const char *method, const char *body);
 void bench_start(struct bench *bench, size_t i, const char *method, const char *body);
 void bench_until_done(struct bench *bench, size_t count);
 /* One call after the other; the answer stands in the first transfer. */

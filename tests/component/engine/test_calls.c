@@ -203,6 +203,41 @@ static void test_many_and_long_headers(void **state)
     buf_close(&says);
 }
 
+/* How often it may still go on. */
+static bool says_no_after(void *self)
+{
+    struct bench *bench = self;
+    return bench->leave-- > 0;
+}
+
+/* The right to send may have gone since the call was started. What is withheld never arrived, not
+ * even when half of it went out. */
+static void test_what_may_not_be_sent_any_more(void **state)
+{
+    struct bench *bench = *state;
+    static char body[256 * 1024];
+    memset(body, '1', sizeof(body) - 1);
+    for (int leave = 0; leave < 4; leave++) {
+        bench->leave = leave;
+        bench_prepare(bench, 0, "POST", body);
+        bench->transfers[0].may_send = says_no_after;
+        size_t done = bench->done;
+        bench->caller.start(bench->caller.self, &bench->transfers[0]);
+        bench_until_done(bench, done + 1);
+        const struct transfer *t = &bench->transfers[0];
+        assert_int_equal(t->transport, CURLE_ABORTED_BY_CALLBACK);
+        assert_true(t->withheld);
+        assert_false(t->reached);
+        assert_int_equal(bench_verdict(t), VERDICT_AGAIN);
+        assert_true(leave < 2 || t->body_sent > 0);
+    }
+    assert_int_equal(atomic_load(&bench->script.requests), 0);
+    const struct transfer *t = bench_call(bench, "POST", body);
+    assert_int_equal(bench_verdict(t), VERDICT_READ);
+    assert_false(t->withheld);
+    assert_int_equal(atomic_load(&bench->script.posts), 1);
+}
+
 static void test_nobody_listens(void **state)
 {
     struct bench *bench = *state;
@@ -274,6 +309,7 @@ int main(void)
         ON_A_BENCH(test_endless_replies_are_bounded),
         ON_A_BENCH(test_slow_replies_end),
         ON_A_BENCH(test_many_and_long_headers),
+        ON_A_BENCH(test_what_may_not_be_sent_any_more),
         ON_A_BENCH(test_nobody_listens),
         ON_A_BENCH(test_many_at_a_time),
         ON_A_BENCH(test_descriptors_do_not_leak),

@@ -169,6 +169,45 @@ static void test_take_over_and_the_answer_comes_after_it_is_done(void **state)
     rig_close(&other);
 }
 
+/* My call was started and had not gone out when I was stopped. */
+static void test_take_over_and_what_was_not_sent_is_withheld(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct rig other;
+    take_over(bench, &other);
+    vendor_serve(&bench->vendor, &other, HOUR);
+    assert_int_equal(other.settled, 1);
+    struct transfer *call = bench_call(rig, "POST /create/a");
+    assert_false(call->may_send(call->self));
+    answer(rig, "POST /create/a", (struct fake_answer){.transport = 42, .withheld = true});
+    vendor_serve(&bench->vendor, rig, HOUR);
+    assert_int_equal(vendor_created(&bench->vendor, "a"), 1);
+    assert_int_equal(rig->settled, 1);
+    assert_int_equal(rig->to.breaker.failures, 0); /* it does not speak against the destination */
+    rig_close(&other);
+}
+
+/* Withheld as there was too little left of the lease for the whole call: sent when renewed. */
+static void test_what_was_withheld_is_sent_later(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    (void)rig_admit(rig, "a", "k");
+    rig_settle(rig);
+    struct transfer *call = bench_call(rig, "GET /find/a");
+    assert_true(call->may_send == NULL); /* a question may come at any time */
+    serve_one(bench, rig, "GET /find/a");
+    call = bench_call(rig, "POST /create/a");
+    assert_true(call->may_send(call->self));
+    bench->time.mono += RIG_LEASE_MS - RIG_TIMEOUT;
+    assert_false(call->may_send(call->self));
+    answer(rig, "POST /create/a", (struct fake_answer){.transport = 42, .withheld = true});
+    vendor_serve(&bench->vendor, rig, HOUR);
+    assert_int_equal(vendor_created(&bench->vendor, "a"), 1);
+    assert_int_equal(rig->settled, 1);
+}
+
 static void test_late_answer_while_the_second_is_sending(void **state)
 {
     struct bench *bench = *state;
@@ -264,6 +303,8 @@ int main(void)
         ON_A_BENCH(test_lease_is_renewed_while_a_call_is_out),
         ON_A_BENCH(test_take_over_and_the_answer_comes_before_the_second_intent),
         ON_A_BENCH(test_take_over_and_the_answer_comes_after_it_is_done),
+        ON_A_BENCH(test_take_over_and_what_was_not_sent_is_withheld),
+        ON_A_BENCH(test_what_was_withheld_is_sent_later),
         ON_A_BENCH(test_late_answer_while_the_second_is_sending),
         ON_A_BENCH(test_late_renewal_does_not_lengthen_a_claim),
         ON_A_BENCH(test_slow_broker_does_not_lose_the_call),
