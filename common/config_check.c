@@ -53,8 +53,6 @@ struct order {
 static const struct order orders[] = {
     {"ingest", "suspended_max", "connections_max", .strict = true},
     {"worker", "items_per_record_max", "items_max", .strict = false},
-    {"worker", "items_per_key_max", "items_max", .strict = false},
-    {"worker", "items_per_destination_max", "items_max", .strict = false},
     {"retry", "base", "cap", .strict = false},
     {"retry", "cap", "give_up_after", .strict = false},
     {"breaker", "open", "open_max", .strict = false},

@@ -19,7 +19,7 @@ class ReplayCase(Case):
 
     @classmethod
     def setUpClass(cls):
-        cls.stage = Stage(jira={"settle": "500ms"}, worker={"items_max": 64})
+        cls.stage = Stage(jira={"settle": "500ms"})
         cls.stage.start_door().ready()
         cls.worker = cls.stage.worker().ready()
         cls.stage.publish(interview("good1", [theme("one")]),

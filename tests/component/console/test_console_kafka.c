@@ -7,6 +7,7 @@
 #include "console/redrive.h"
 #include "console/topic_reader.h"
 #include "tests/component/engine/kit.h"
+#include "tests/fakes/c11_threads.h"
 
 #include "common/clock.h"
 #include "common/mem.h"
@@ -433,6 +434,7 @@ static void test_page(void **state)
 
 int main(void)
 {
+    c11_threads_seen();
     const struct CMUnitTest tests[] = {
         ON_A_BENCH(test_topic_reader),  ON_A_BENCH(test_topic_reader_ends),
         ON_A_BENCH(test_finder),        ON_A_BENCH(test_finder_at_a_gap),

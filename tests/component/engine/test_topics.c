@@ -6,6 +6,7 @@
 #include "tests/component/engine/kit.h"
 
 #include "common/kafka.h"
+#include "tests/fakes/c11_threads.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -114,6 +115,7 @@ static void test_changelog_set_otherwise(void **state)
 
 int main(void)
 {
+    c11_threads_seen();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changelog_set_otherwise),
     };

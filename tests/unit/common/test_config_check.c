@@ -175,8 +175,7 @@ static void values_together(void **state)
          "is "
          "100; lower the one or raise the other\n"},
         {"waits out of order", 0,
-         "retry: {base: 2s, cap: 1s}\nbreaker: {open: 2m}\nworker: {items_max: 63, "
-         "items_per_destination_max: 63}\n",
+         "retry: {base: 2s, cap: 1s}\nbreaker: {open: 2m}\nworker: {items_max: 63}\n",
          "t:1: retry.base: found 2s, expected at most retry.cap, which is 1s; lower the one or "
          "raise "
          "the other\n"
