@@ -95,13 +95,21 @@ static int fill(char *address, const char *topic, int partitions, int64_t record
     for (int64_t i = 0; i < records;) {
         write_body(&random, i, body);
         (void)snprintf(study, sizeof(study), "std_%d", (int)(i % STUDIES));
-        rd_kafka_resp_err_t err = rd_kafka_producev(
-            rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION((int32_t)(i % partitions)),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(study, strlen(study)),
-            RD_KAFKA_V_VALUE(body, BODY_BYTES), RD_KAFKA_V_HEADER("ce_type", "koji.started", -1),
-            RD_KAFKA_V_HEADER("ce_source", "/hooks/koji", -1), RD_KAFKA_V_END);
-        i += err == RD_KAFKA_RESP_ERR_NO_ERROR ? 1 : 0;
-        (void)rd_kafka_poll(rk, err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 10);
+        const rd_kafka_vu_t parts[] = {
+            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = (int32_t)(i % partitions)},
+            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {study, strlen(study)}},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {body, BODY_BYTES}},
+            {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"ce_type", "koji.started", -1}},
+            {.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"ce_source", "/hooks/koji", -1}},
+        };
+        rd_kafka_error_t *error = rd_kafka_produceva(rk, parts, COUNT_OF(parts));
+        i += error == NULL ? 1 : 0;
+        (void)rd_kafka_poll(rk, error == NULL ? 0 : 10);
+        if (error != NULL) {
+            rd_kafka_error_destroy(error);
+        }
     }
     bool done = rd_kafka_flush(rk, 60000) == RD_KAFKA_RESP_ERR_NO_ERROR && refused == 0;
     rd_kafka_destroy(rk);

@@ -241,11 +241,19 @@ void shop_append(const struct shop_bench *bench, const char *topic, int32_t part
     }
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__QUEUE_FULL;
     for (int64_t t = kit_begin(); err == RD_KAFKA_RESP_ERR__QUEUE_FULL && kit_waits(t);) {
-        err = rd_kafka_producev(
-            bench->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, strlen(key)),
-            RD_KAFKA_V_VALUE((void *)(uintptr_t)value, len), RD_KAFKA_V_HEADERS(list),
-            RD_KAFKA_V_END);
+        const rd_kafka_vu_t parts[] = {
+            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+            {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key, strlen(key)}},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value, len}},
+            {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = list},
+        };
+        rd_kafka_error_t *error = rd_kafka_produceva(bench->producer, parts, COUNT_OF(parts));
+        err = error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+        if (error != NULL) {
+            rd_kafka_error_destroy(error);
+        }
         (void)rd_kafka_poll(bench->producer, err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 10);
     }
     assert_int_equal(err, RD_KAFKA_RESP_ERR_NO_ERROR);
