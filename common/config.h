@@ -90,8 +90,20 @@ struct config_retry {
 
 struct config_breaker {
     int64_t failures; /* in a row, of the destination's making */
+    int64_t refusals; /* in a row, each of one request */
     int64_t open_ms;  /* until the first probe; doubles up to open_max_ms */
     int64_t open_max_ms;
+};
+
+struct config_budgets {
+    int64_t margin_percent;  /* of each limit, left for lateness */
+    int64_t reserve_percent; /* of each rate, for one process while Redis is slow */
+    int64_t replay_percent;  /* of each rate that a replay may use */
+};
+
+/* How many effects of a kind an hour before they are held; 0: any number. */
+struct config_limits {
+    int64_t tickets_per_hour;
 };
 
 struct config_jira {
@@ -100,7 +112,13 @@ struct config_jira {
     char *project;
     char *issue_type;
     int64_t timeout_ms;
-    int64_t settle_ms;   /* how long Jira's search may lag behind a write */
+    int64_t settle_ms;  /* how long Jira's search may lag behind a write */
+    int64_t post_per_s; /* its rate limits; 0: not kept */
+    int64_t put_per_s;
+    int64_t get_per_s;
+    int64_t delete_per_s;
+    int64_t issue_writes_per_2s;
+    int64_t issue_writes_per_30s;
     struct secret token; /* HEARBACK_JIRA_TOKEN */
 };
 
@@ -136,6 +154,8 @@ struct config {
     struct config_worker worker;
     struct config_retry retry;
     struct config_breaker breaker;
+    struct config_budgets budgets;
+    struct config_limits limits;
     struct config_jira jira;
     struct config_rules rules;
     struct config_fields fields;

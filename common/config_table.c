@@ -189,10 +189,32 @@ static const struct config_row retry_rows[] = {
 static const struct config_row breaker_rows[] = {
     {"failures", CONFIG_WHOLE, AT(breaker, failures), .standard = "5", .min = "1", .max = "1000",
      .help = "Failures in a row that open a destination's breaker."},
+    {"refusals", CONFIG_WHOLE, AT(breaker, refusals), .standard = "5", .min = "2", .max = "1000",
+     .help = "Refusals for good (403, 404 and the like) in a row, without a success, that open it: "
+             "then it is the destination, not the item. All but the last are dead letters."},
     {"open", CONFIG_DURATION, AT(breaker, open_ms), .standard = "5s", .min = "10ms", .max = "1h",
      .help = "How long it stays open before the first probe; doubles with each."},
     {"open_max", CONFIG_DURATION, AT(breaker, open_max_ms), .standard = "1m", .min = "10ms",
      .max = "24h", .help = "It is never open for longer without a probe."},
+};
+
+static const struct config_row budgets_rows[] = {
+    {"margin", CONFIG_WHOLE, AT(budgets, margin_percent), .standard = "4", .min = "0", .max = "90",
+     .help = "Percent of each vendor's rate limit that is left unused, so that calls which arrive "
+             "late or close together do not exceed it."},
+    {"reserve", CONFIG_WHOLE, AT(budgets, reserve_percent), .standard = "5", .min = "0",
+     .max = "50",
+     .help = "Percent of each rate that one process may spend while Redis is slow; the others give "
+             "it up meanwhile. Times the processes at most 100."},
+    {"replay", CONFIG_WHOLE, AT(budgets, replay_percent), .standard = "20", .min = "1",
+     .max = "100", .help = "Percent of each rate that a replay may use."},
+};
+
+static const struct config_row limits_rows[] = {
+    {"tickets_per_hour", CONFIG_WHOLE, AT(limits, tickets_per_hour), .standard = "200", .min = "0",
+     .max = "1000000",
+     .help = "More tickets in an hour are held until an operator releases them (hearback hold). 0 "
+             "never holds."},
 };
 
 static const struct config_row jira_rows[] = {
@@ -211,6 +233,20 @@ static const struct config_row jira_rows[] = {
     {"settle", CONFIG_DURATION, AT(jira, settle_ms), .standard = "1m", .min = "0s", .max = "2m",
      .help = "How long Jira's search may lag behind a write. Only a search later than that "
              "proves that there is no ticket."},
+    {"post_per_s", CONFIG_WHOLE, AT(jira, post_per_s), .standard = "100", .min = "0",
+     .max = "1000000", .help = "Jira's limit of POST calls a second. 0 keeps none."},
+    {"put_per_s", CONFIG_WHOLE, AT(jira, put_per_s), .standard = "50", .min = "0", .max = "1000000",
+     .help = "Jira's limit of PUT calls a second. 0 keeps none."},
+    {"get_per_s", CONFIG_WHOLE, AT(jira, get_per_s), .standard = "100", .min = "0",
+     .max = "1000000", .help = "Jira's limit of GET calls a second. 0 keeps none."},
+    {"delete_per_s", CONFIG_WHOLE, AT(jira, delete_per_s), .standard = "50", .min = "0",
+     .max = "1000000", .help = "Jira's limit of DELETE calls a second. 0 keeps none."},
+    {"issue_writes_per_2s", CONFIG_WHOLE, AT(jira, issue_writes_per_2s), .standard = "20",
+     .min = "0", .max = "1000000",
+     .help = "Jira's limit of writes on one issue in two seconds. 0 keeps none."},
+    {"issue_writes_per_30s", CONFIG_WHOLE, AT(jira, issue_writes_per_30s), .standard = "100",
+     .min = "0", .max = "1000000",
+     .help = "Jira's limit of writes on one issue in thirty seconds. 0 keeps none."},
 };
 
 static const struct config_row rules_rows[] = {
@@ -244,6 +280,10 @@ static const struct config_section sections[] = {
      ROWS(retry_rows)},
     {"breaker", "When a failing destination is left alone.", offsetof(struct config, breaker),
      ROWS(breaker_rows)},
+    {"budgets", "How close calls come to a vendor's rate limits.", offsetof(struct config, budgets),
+     ROWS(budgets_rows)},
+    {"limits", "When so many effects of a kind are no accident any more.",
+     offsetof(struct config, limits), ROWS(limits_rows)},
     {"jira", "Where tickets are filed.", offsetof(struct config, jira), ROWS(jira_rows)},
     {"rules", "Which themes become tickets.", offsetof(struct config, rules), .in_digest = true,
      ROWS(rules_rows)},

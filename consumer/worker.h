@@ -154,6 +154,9 @@ struct call {
     size_t key_count;
     span args[CALL_ARGS_MAX];
     size_t arg_count;
+    const char *budget_class; /* of the destination's limits; NULL: the method */
+    span budget_key;          /* what limits by key count it under, such as the issue it changes */
+    int64_t budget_cost;      /* how much of the limit it takes, such as its events; 0: one */
     struct step step;
 };
 
@@ -187,8 +190,30 @@ struct destination_settings {
     int64_t timeout_ms;
 };
 
+/* At most .most in any .window_ms: what a vendor says of its calls. Declared as data beside the
+ * vendor's api; the engine keeps it, together with every process of the same credential. */
+struct limit {
+    const char *class; /* of calls: a method, or a word that ask puts in call->budget_class; NULL:
+                          every call that names a budget_key */
+    int64_t most;      /* calls, or whatever call->budget_cost counts */
+    int64_t window_ms; /* 0: in one call */
+    int64_t cost_max;  /* of one call; 0: one */
+    bool by_key;       /* for each call->budget_key apart */
+    size_t setting;    /* where in struct config an int64_t stands that replaces .most (0: no
+                          limit); LIMIT_FIXED: nowhere */
+};
+
+#define LIMIT_FIXED ((size_t)-1)
+
+/* What a 429 is about. */
+enum limit_scope { LIMIT_SCOPE_CLASS, LIMIT_SCOPE_KEY, LIMIT_SCOPE_ALL };
+
 struct destination_kind {
     const char *name;
+    const struct limit *limits; /* NULL: none is known */
+    size_t limit_count;
+    /* Which limit a 429 speaks of, by the vendor's own header; NULL: its class's. */
+    enum limit_scope (*limited)(const struct reply *reply);
     MUST_USE struct err (*open)(const struct config *config, struct destination_settings *out);
     /* The vendor's own words for a refusal, shortened; nothing of a person. */
     void (*explain)(const struct reply *reply, struct buf *out);

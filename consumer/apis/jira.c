@@ -64,8 +64,51 @@ static void explain(const struct reply *reply, struct buf *out)
     }
 }
 
-const struct destination_kind jira_destination = {
-    .name = "jira", .open = open_jira, .explain = explain};
+/* Section 6: bursts a second for each method, and writes on one issue. (Bursts are counted for each
+ * endpoint apart; kept for all of them together, which is never too many.) The hourly quota of
+ * points does not concern API tokens. */
+static const struct limit limits[] = {
+    {.class = "POST",
+     .most = 100,
+     .window_ms = 1000,
+     .setting = offsetof(struct config, jira.post_per_s)},
+    {.class = "PUT",
+     .most = 50,
+     .window_ms = 1000,
+     .setting = offsetof(struct config, jira.put_per_s)},
+    {.class = "GET",
+     .most = 100,
+     .window_ms = 1000,
+     .setting = offsetof(struct config, jira.get_per_s)},
+    {.class = "DELETE",
+     .most = 50,
+     .window_ms = 1000,
+     .setting = offsetof(struct config, jira.delete_per_s)},
+    {.by_key = true,
+     .most = 20,
+     .window_ms = 2000,
+     .setting = offsetof(struct config, jira.issue_writes_per_2s)},
+    {.by_key = true,
+     .most = 100,
+     .window_ms = 30000,
+     .setting = offsetof(struct config, jira.issue_writes_per_30s)},
+};
+
+static enum limit_scope limited(const struct reply *reply)
+{
+    span reason = reply_header(reply, "ratelimit-reason");
+    if (span_is(reason, "jira-per-issue-on-write")) {
+        return LIMIT_SCOPE_KEY;
+    }
+    return span_starts(reason, "jira-quota-") ? LIMIT_SCOPE_ALL : LIMIT_SCOPE_CLASS;
+}
+
+const struct destination_kind jira_destination = {.name = "jira",
+                                                  .limits = limits,
+                                                  .limit_count = COUNT_OF(limits),
+                                                  .limited = limited,
+                                                  .open = open_jira,
+                                                  .explain = explain};
 
 bool jira_login_proven(const struct reply *reply)
 {
@@ -201,6 +244,7 @@ struct err jira_comment(struct call *call, span issue, span adf, span property)
     buf_add_text(&body, "}]}");
     call->kind = CALL_HTTP;
     call->method = "POST";
+    call->budget_key = issue;
     return buf_into(&body, call->arena, &call->body);
 }
 

@@ -37,36 +37,59 @@ int64_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ms)
     return left < 0 ? 0 : left;
 }
 
-bool breaker_success(struct breaker *breaker, bool probe)
+static bool opens(struct breaker *breaker, enum breaker_outcome outcome)
 {
-    if (breaker->state == BREAKER_CLOSED) {
+    switch (outcome) {
+    case BREAKER_SUCCESS:
+        breaker->failures = 0;
+        breaker->refusals = 0;
+        return false;
+    case BREAKER_NEITHER:
         breaker->failures = 0;
         return false;
+    case BREAKER_REFUSED:
+        breaker->failures = 0;
+        breaker->refusals++;
+        return breaker->refusals >= breaker->config->refusals;
+    case BREAKER_FAILED:
+        breaker->failures++;
+        return breaker->failures >= breaker->config->failures;
+    case BREAKER_AT_FAULT:
+        return true;
     }
-    if (!probe) {
-        return false;
-    }
-    CHECK(breaker->state == BREAKER_PROBING);
-    breaker_init(breaker, breaker->config);
-    return true;
+    return false;
 }
 
-bool breaker_failure(struct breaker *breaker, bool probe, bool at_fault, int64_t now_ms)
+static void open_for(struct breaker *breaker, int64_t now_ms, bool doubles)
 {
-    bool opens = false;
-    if (breaker->state == BREAKER_CLOSED) {
-        breaker->failures++;
-        opens = at_fault || breaker->failures >= breaker->config->failures;
-    }
-    if (!probe && !opens) {
-        return false;
-    }
-    int64_t doubled = breaker->open_ms * 2;
+    int64_t doubled = doubles ? breaker->open_ms * 2 : breaker->open_ms;
     breaker->state = BREAKER_OPEN;
     breaker->probe_at_ms = now_ms + breaker->open_ms;
     breaker->open_ms =
         doubled > breaker->config->open_max_ms ? breaker->config->open_max_ms : doubled;
-    return opens;
+}
+
+bool breaker_tell(struct breaker *breaker, bool probe, enum breaker_outcome outcome, int64_t now_ms)
+{
+    if (!probe) {
+        bool opened = breaker->state == BREAKER_CLOSED && opens(breaker, outcome);
+        if (opened) {
+            breaker->broken = outcome == BREAKER_FAILED;
+            open_for(breaker, now_ms, true);
+        }
+        return opened;
+    }
+    CHECK(breaker->state == BREAKER_PROBING);
+    /* What was broken and now refuses one request is broken no more. */
+    bool mended = outcome == BREAKER_REFUSED && breaker->broken;
+    if (outcome == BREAKER_SUCCESS || mended) {
+        breaker_init(breaker, breaker->config);
+        breaker->refusals = mended ? 1 : 0;
+        return true;
+    }
+    /* A probe that was told nothing is made again, as late as before. */
+    open_for(breaker, now_ms, outcome != BREAKER_NEITHER);
+    return false;
 }
 
 void breaker_unused(struct breaker *breaker, bool probe)

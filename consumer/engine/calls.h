@@ -9,13 +9,35 @@
 #define HEARBACK_CONSUMER_ENGINE_CALLS_H
 
 #include "consumer/engine/breaker.h"
-#include "consumer/engine/timers.h"
+#include "consumer/engine/budgets.h"
 #include "consumer/worker.h"
 
-#define CALLS_HEADERS_MAX 64
+#define CALLS_HEADERS_MAX     64
+#define DESTINATION_GATES_MAX 8
 
 struct curl_slist;
 struct work;
+
+/* The calls of one class to a destination: those that wait to begin, in order, and those that have
+ * all that they need but a place in the class's budget. stages_gates.c owns it. */
+struct gate {
+    const char *class;
+    struct destination *to;
+    struct stages *home;
+    bool limited; /* it has a budget */
+    struct budget budget;
+    struct budget_rule key_rule; /* of one key's calls; no interval: no limit */
+    struct work *waiting;
+    struct work **waiting_last;
+    int64_t waiting_cost;
+    struct work *ready;
+    struct work **ready_last;
+    int64_t admitted;      /* cost of the calls that began and were not sent */
+    unsigned refused;      /* 429s in a row */
+    int64_t held_until_ms; /* after one, without a budget */
+    struct timer wake;
+    struct metric *queue; /* gauge: waiting */
+};
 
 /* A vendor as the engine sees it. */
 struct destination {
@@ -26,9 +48,10 @@ struct destination {
     struct timer probe;
     int64_t calls_out;
     int64_t calls_max;
-    struct work *waiting; /* for a slot, in order */
-    struct work **waiting_last;
-    struct metric *open; /* gauge: the breaker */
+    uint8_t salt[BUDGET_SALT_BYTES]; /* a digest of its address and login: names its budgets */
+    struct gate gates[DESTINATION_GATES_MAX];
+    size_t gate_count;
+    struct stages *home; /* while its probe's timer is set */
 };
 
 struct transfer {

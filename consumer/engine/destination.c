@@ -10,6 +10,7 @@
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #define TRANSFER_HEADER_BYTES 16384
 
@@ -27,13 +28,28 @@ void transfer_close(struct transfer *transfer)
     transfer->header_count = 0;
 }
 
+static void make_salt(struct destination *to)
+{
+    unsigned int len = 0;
+    struct buf text;
+    buf_init(&text, 32768);
+    buf_add_text(&text, to->settings.base_url);
+    buf_add_char(&text, '\n');
+    buf_add(&text, secret_reveal(&to->settings.authorization));
+    CHECK(!text.broken); /* both were bounded when they were read */
+    CHECK(EVP_Digest(text.at, text.len, to->salt, &len, EVP_sha256(), NULL) == 1);
+    CHECK(len == BUDGET_SALT_BYTES);
+    OPENSSL_cleanse(text.at, text.len);
+    buf_close(&text);
+}
+
 struct err destination_open(struct destination *to, const struct destination_kind *kind,
                             const struct config *config)
 {
     *to = (struct destination){.kind = kind, .calls_max = config->worker.calls_max};
-    to->waiting_last = &to->waiting;
     breaker_init(&to->breaker, &config->breaker);
     TRY(kind->open(config, &to->settings));
+    make_salt(to);
     struct buf line;
     buf_init(&line, 16384);
     buf_add_text(&line, "Authorization: ");

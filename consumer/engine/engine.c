@@ -107,25 +107,27 @@ static void build_stages(struct engine *engine, uint64_t seed)
 {
     pool_init(&engine->pool, (size_t)engine->config->worker.items_max);
     order_init(&engine->order, (size_t)engine->config->worker.items_max);
-    engine->stages =
-        stages_new((struct stages_parts){.config = engine->config,
-                                         .worker = engine->worker,
-                                         .clock = engine->clock,
-                                         .timers = &engine->timers,
-                                         .ledger = engine->ledger,
-                                         .caller = calls_interface(engine->calls),
-                                         .outbox = kafka_outbox_interface(engine->outbox),
-                                         .pool = &engine->pool,
-                                         .order = &engine->order,
-                                         .destinations = engine->destinations,
-                                         .destination_count = engine->destination_count,
-                                         .owner = engine->owner,
-                                         .seed = seed,
-                                         .dry = engine->dry,
-                                         .would = would,
-                                         .settled = settled,
-                                         .wanted = wanted,
-                                         .self = engine});
+    engine->stages = stages_new((struct stages_parts){
+        .config = engine->config,
+        .worker = engine->worker,
+        .clock = engine->clock,
+        .timers = &engine->timers,
+        .ledger = engine->ledger,
+        .caller = calls_interface(engine->calls),
+        .outbox = kafka_outbox_interface(engine->outbox),
+        .pool = &engine->pool,
+        .order = &engine->order,
+        .destinations = engine->destinations,
+        .destination_count = engine->destination_count,
+        .owner = engine->owner,
+        .budget_time = {ledger_ask_time, engine->ledger},
+        .budget_percent = engine->replay == NULL ? 100 : engine->config->budgets.replay_percent,
+        .seed = seed,
+        .dry = engine->dry,
+        .would = would,
+        .settled = settled,
+        .wanted = wanted,
+        .self = engine});
 }
 
 static void late_closed(void *self, const struct record *record)

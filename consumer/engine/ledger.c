@@ -411,6 +411,33 @@ void ledger_confirm(struct ledger *ledger)
     redis_send(ledger->redis, get, COUNT_OF(get), on_epoch, ledger);
 }
 
+/* ---- the time ---------------------------------------------------------------------------- */
+
+struct time_question {
+    void (*told)(void *owner, int64_t time_us);
+    void *owner;
+};
+
+static void on_time(void *self, const struct redis_reply *reply)
+{
+    struct time_question *question = self;
+    int64_t seconds = 0;
+    int64_t micros = 0;
+    bool told = span_number(redis_element(reply, 0)->text, 0, INT32_MAX * INT64_C(64), &seconds) &&
+                span_number(redis_element(reply, 1)->text, 0, 999999, &micros);
+    question->told(question->owner, told ? seconds * 1000000 + micros : 0);
+    mem_free(question);
+}
+
+void ledger_ask_time(void *self, void (*told)(void *owner, int64_t time_us), void *owner)
+{
+    struct ledger *ledger = self;
+    struct time_question *question = mem_must_alloc(sizeof(*question));
+    span time = span_text("TIME");
+    *question = (struct time_question){.told = told, .owner = owner};
+    redis_send(ledger->redis, &time, 1, on_time, question);
+}
+
 /* ---- requests ---------------------------------------------------------------------------- */
 
 static span copy(struct op *op, span bytes)

@@ -61,6 +61,9 @@ void ledger_run(struct ledger *ledger, const struct ledger_request *request);
 /* Once a turn, after scripts were sent: asks for the epoch behind them; once a second anyway. */
 void ledger_confirm(struct ledger *ledger);
 
+/* Redis's time in µs, 0 when it cannot be had; told from a later redis_turn. */
+void ledger_ask_time(void *ledger, void (*told)(void *owner, int64_t time_us), void *owner);
+
 bool ledger_is_open(const struct ledger *ledger);
 /* Changes with every view: what was learned under another number is worth nothing. */
 uint64_t ledger_view(const struct ledger *ledger);

@@ -16,6 +16,10 @@ struct stages *stages_new(struct stages_parts parts)
     stages->parts = parts;
     stages->run_last = &stages->run_first;
     backoff_seed(&stages->random, parts.seed);
+    budgets_init(&stages->budgets, parts.config, parts.ledger, parts.clock, parts.timers);
+    stages->budgets.owner = parts.owner;
+    stages->budgets.time = parts.budget_time;
+    stages->budgets.percent = parts.budget_percent > 0 ? parts.budget_percent : 100;
     stages->metric_open =
         metric_gauge("hearback_items_open", "Items made and not settled.", NULL, NULL);
     stages->metric_doubt = metric_counter(
@@ -32,6 +36,7 @@ void stages_free(struct stages **at)
     struct stages *stages = TAKE(*at);
     if (stages != NULL) {
         CHECK(stages->open == 0);
+        stages_gates_close(stages);
         mem_free(stages);
     }
 }
@@ -52,7 +57,7 @@ void stages_count_item(const char *reason)
 
 void stages_enqueue(struct stages *stages, struct work *work)
 {
-    CHECK(!work->queued && !work->owed && !work->waiting);
+    CHECK(!work->queued && !work->owed && !work->waiting && !work->gated);
     timers_cancel(stages->parts.timers, &work->timer);
     work->queued = true;
     work->next = NULL;
@@ -344,6 +349,7 @@ static void ask(struct stages *stages, struct work *work)
             stages_apply(stages, work, step_dead("path_too_long"));
             return;
         }
+        work->key_had = false;
         if (stages->parts.dry && stage_is_effect(stage)) {
             stages_would_send(stages, work);
             return;
@@ -355,9 +361,10 @@ static void ask(struct stages *stages, struct work *work)
 }
 
 static const char *const phase_points[] = {
-    [PHASE_CLAIM] = "claim",   [PHASE_ASK] = "ask",   [PHASE_SLOT] = "slot",
-    [PHASE_INTEND] = "intend", [PHASE_SEND] = "send", [PHASE_RECORD] = "record",
-    [PHASE_LETTER] = "letter", [PHASE_BURY] = "bury", [PHASE_LATER] = "later"};
+    [PHASE_CLAIM] = "claim",   [PHASE_ASK] = "ask",       [PHASE_SLOT] = "slot",
+    [PHASE_KEY] = "key",       [PHASE_INTEND] = "intend", [PHASE_SEND] = "send",
+    [PHASE_RECORD] = "record", [PHASE_LETTER] = "letter", [PHASE_BURY] = "bury",
+    [PHASE_LATER] = "later"};
 
 static void run(struct stages *stages, struct work *work)
 {
@@ -389,6 +396,9 @@ static void run(struct stages *stages, struct work *work)
         return;
     case PHASE_SLOT:
         stages_slot(stages, work);
+        return;
+    case PHASE_KEY:
+        stages_key(stages, work);
         return;
     case PHASE_INTEND:
         stages_intend(stages, work);

@@ -26,7 +26,9 @@ struct stages_parts {
     struct order *order;
     struct destination *destinations; /* those the worker's stages name */
     size_t destination_count;
-    const char *owner; /* this process: random, new with every start */
+    const char *owner;              /* this process: random, new with every start */
+    struct budget_time budget_time; /* nothing: the wall clock */
+    int64_t budget_percent;         /* of each rate limit that this process may use; 0: all of it */
     uint64_t seed;
     int64_t retention_ms; /* how long the worker's topic keeps records; 0: not known, or for ever */
     /* Nothing is changed anywhere: questions are asked, scripts only read, and what would be done

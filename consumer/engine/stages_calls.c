@@ -1,129 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The stage driver's HTTP calls: a place among the destination's calls, the
- * breaker, sending, and what the answer means. An item that waits for its time
- * or its slot holds no connection.
+ * The stage driver's HTTP calls: sending, what the answer means, and what the
+ * breaker and the budget learn from it.
  */
 #include "consumer/engine/stages_inside.h"
 #include "consumer/engine/verdict.h"
 
 #include "common/failpoint.h"
-
-struct destination *stages_destination(struct stages *stages, const struct work *work)
-{
-    const struct destination_kind *kind = stage_of(stages, work)->to;
-    for (size_t i = 0; i < stages->parts.destination_count; i++) {
-        if (stages->parts.destinations[i].kind == kind) {
-            return &stages->parts.destinations[i];
-        }
-    }
-    NEVER("a stage names a destination that was not opened");
-}
-
-bool stages_breaker_open(struct stages *stages, const struct work *work)
-{
-    return stage_of(stages, work)->to != NULL &&
-           stages_destination(stages, work)->breaker.state != BREAKER_CLOSED;
-}
-
-int64_t stages_quiet_from(struct stages *stages, const struct work *work)
-{
-    /* An answer that says nothing is not the end of the call: a gateway that gave up, or a
-     * connection that broke, leaves somebody behind it at work. The call's time-out is how long we
-     * hold that for possible, as for a call whose caller vanished. */
-    int64_t end = work->sent_ms + stages_destination(stages, work)->settings.timeout_ms;
-    return end > stages_now(stages) ? end : stages_now(stages);
-}
-
-/* ---- slots ------------------------------------------------------------------------------- */
-
-static void serve(struct stages *stages, struct destination *to);
-
-static void on_probe_time(void *self)
-{
-    struct destination *to = self;
-    struct work *first = to->waiting;
-    if (first != NULL) {
-        serve(first->home, to);
-    }
-}
-
-static void arm_probe(struct stages *stages, struct destination *to)
-{
-    int64_t now = stages_now(stages);
-    int64_t wait = breaker_wait_ms(&to->breaker, now);
-    if (wait >= 0) {
-        to->probe.fire = on_probe_time;
-        to->probe.self = to;
-        timers_set(stages->parts.timers, &to->probe, now + wait);
-    }
-}
-
-static void serve(struct stages *stages, struct destination *to)
-{
-    while (to->waiting != NULL && to->calls_out < to->calls_max) {
-        bool probe = false;
-        if (!breaker_admits(&to->breaker, stages_now(stages), &probe)) {
-            arm_probe(stages, to);
-            return;
-        }
-        struct work *work = to->waiting;
-        to->waiting = work->next;
-        if (to->waiting == NULL) {
-            to->waiting_last = &to->waiting;
-        }
-        work->next = NULL;
-        work->waiting = false;
-        work->holding = true;
-        work->probe = probe;
-        to->calls_out++;
-        bool noted = stage_is_effect(stage_of(stages, work)) && !work->redo;
-        work->phase = noted ? PHASE_INTEND : PHASE_SEND;
-        stages_enqueue(stages, work);
-    }
-}
-
-void stages_slot(struct stages *stages, struct work *work)
-{
-    struct destination *to = stages_destination(stages, work);
-    work->waiting = true;
-    work->next = NULL;
-    *to->waiting_last = work;
-    to->waiting_last = &work->next;
-    serve(stages, to);
-}
-
-static void free_slot(struct stages *stages, struct work *work, struct destination *to)
-{
-    CHECK(work->holding && to->calls_out > 0);
-    work->holding = false;
-    work->probe = false;
-    to->calls_out--;
-    serve(stages, to);
-}
-
-void stages_unslot(struct stages *stages, struct work *work)
-{
-    struct destination *to = stages_destination(stages, work);
-    breaker_unused(&to->breaker, work->probe);
-    free_slot(stages, work, to);
-}
-
-void stages_leave_queue(struct stages *stages, struct work *work)
-{
-    struct destination *to = stages_destination(stages, work);
-    struct work **at = &to->waiting;
-    while (*at != work) {
-        CHECK(*at != NULL);
-        at = &(*at)->next;
-    }
-    *at = work->next;
-    if (to->waiting_last == &work->next) {
-        to->waiting_last = at;
-    }
-    work->next = NULL;
-    work->waiting = false;
-}
 
 /* ---- what came of a call ----------------------------------------------------------------- */
 
@@ -144,15 +27,24 @@ static void say_breaker(struct destination *to, const char *reason, const char *
     }
 }
 
-static void tell_breaker(struct stages *stages, struct work *work, struct destination *to,
-                         bool against, bool at_fault, const char *reason)
+/* Tells the breaker what the call came to. A refusal that is not this item's own, because nothing
+ * else comes from there any more, does not kill it: it is tried again when the breaker closes. */
+static struct step tell_breaker(struct stages *stages, struct work *work, struct destination *to,
+                                enum breaker_outcome outcome, struct step step)
 {
-    bool changed = against
-                       ? breaker_failure(&to->breaker, work->probe, at_fault, stages_now(stages))
-                       : breaker_success(&to->breaker, work->probe);
-    if (changed) {
-        say_breaker(to, reason, work->detail);
+    if (step.kind == STEP_FAULT) {
+        outcome = BREAKER_AT_FAULT;
+    } else if (outcome == BREAKER_REFUSED && step.kind != STEP_DEAD) {
+        outcome = BREAKER_SUCCESS; /* to this worker the status means something else */
     }
+    if (breaker_tell(&to->breaker, work->probe, outcome, stages_now(stages))) {
+        say_breaker(to, step.reason, work->detail);
+    }
+    if (outcome != BREAKER_REFUSED) {
+        return step;
+    }
+    work->refused_count++;
+    return to->breaker.state == BREAKER_CLOSED ? step : step_fault(step.reason);
 }
 
 /* The step for an answer the verdict table leaves to nobody else. */
@@ -207,32 +99,23 @@ static void count_call(const struct stages *stages, const struct work *work,
                    (double)(stages_now(stages) - work->sent_ms) / 1000.0);
 }
 
-/* Nothing was sent. The renewal is under way, or the lease is gone. */
-static void not_sent(struct stages *stages, struct work *work)
-{
-    bool gone = work->view != ledger_view(stages->parts.ledger) || /* and its leases with it */
-                !stages_lease_covers(stages, work, 0);
-    stages_unslot(stages, work);
-    work->phase = PHASE_ASK;
-    if (gone) {
-        stages_restart(stages, work);
-    } else {
-        stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
-    }
-}
-
-/* A call is to end, whatever comes of it, while the lease is ours. */
-static bool covers_call(struct stages *stages, const struct work *work, int64_t margin_ms)
-{
-    const struct destination *to = stages_destination(stages, work);
-    return work->view == ledger_view(stages->parts.ledger) &&
-           stages_lease_covers(stages, work, to->settings.timeout_ms + margin_ms);
-}
-
 static bool may_send(void *self)
 {
     const struct work *work = self;
-    return covers_call(work->home, work, 0);
+    return stages_covers_call(work->home, work, 0);
+}
+
+/* What the answer says of the rate. */
+static void tell_gate(struct stages *stages, struct work *work, const struct reply *reply,
+                      enum breaker_outcome outcome)
+{
+    const struct destination_kind *kind = work->gate->to->kind;
+    if (reply->status == 429) {
+        stages_gate_refused(stages, work,
+                            kind->limited != NULL ? kind->limited(reply) : LIMIT_SCOPE_CLASS);
+    } else if (outcome != BREAKER_FAILED) {
+        stages_gate_answered(work);
+    }
 }
 
 static void on_transfer(void *self, struct transfer *t)
@@ -240,12 +123,11 @@ static void on_transfer(void *self, struct transfer *t)
     struct work *work = self;
     struct stages *stages = work->home;
     struct destination *to = t->to;
-    bool effect = stage_is_effect(stage_of(stages, work));
     work->owed = false;
     failpoint("answered");
     if (t->withheld) {
         transfer_close(t);
-        not_sent(stages, work);
+        stages_turn_back(stages, work);
         return;
     }
     struct reply reply = {.status = t->status,
@@ -260,18 +142,19 @@ static void on_transfer(void *self, struct transfer *t)
     count_call(stages, work, t);
     note_detail(work, t, &reply);
     enum verdict verdict = verdict_of(t->transport, t->reached, t->status);
-    struct step step = judge(work, t, &reply, verdict, effect);
-    bool at_fault = step.kind == STEP_FAULT;
+    enum breaker_outcome outcome = verdict_outcome(t->transport, t->reached, t->status);
+    struct step step = judge(work, t, &reply, verdict, stage_is_effect(stage_of(stages, work)));
     /* A 200 that cannot be read is the page of a proxy, or of a site that is closed for repairs. */
     bool nonsense = verdict == VERDICT_READ && step.kind == STEP_UNCLEAR;
-    bool against = at_fault || nonsense || verdict_counts_against(verdict, t->transport, t->status);
+    outcome = nonsense ? BREAKER_FAILED : outcome;
     work->floor_ms = verdict_wait_ms(&reply, work->item.now_ms);
+    tell_gate(stages, work, &reply, outcome);
     transfer_close(t);
     /* What was read of it is in the memo. Its tree takes many times its bytes, and the item may
      * wait for long, together with hundreds of others. */
     arena_close(&work->call_arena);
-    tell_breaker(stages, work, to, against, at_fault, step.reason);
-    free_slot(stages, work, to);
+    step = tell_breaker(stages, work, to, outcome, step);
+    stages_free_slot(stages, work, to);
     if (verdict == VERDICT_AGAIN && step.kind == STEP_AGAIN) {
         stages_retry(stages, work, step.reason, work->floor_ms);
     } else {
@@ -279,13 +162,9 @@ static void on_transfer(void *self, struct transfer *t)
     }
 }
 
-void stages_send(struct stages *stages, struct work *work)
+void stages_launch(struct stages *stages, struct work *work)
 {
-    struct destination *to = stages_destination(stages, work);
-    if (!covers_call(stages, work, STAGES_SEND_MARGIN_MS)) {
-        not_sent(stages, work);
-        return;
-    }
+    struct destination *to = work->gate->to;
     struct transfer *t = &work->transfer;
     transfer_init(t, stages->parts.config->worker.reply_bytes_max);
     t->to = to;
@@ -301,4 +180,11 @@ void stages_send(struct stages *stages, struct work *work)
     failpoint("sending");
     stages->parts.caller.start(stages->parts.caller.self, t);
     failpoint("sent");
+}
+
+void stages_send(struct stages *stages, struct work *work)
+{
+    if (stages_gate_passes(stages, work)) {
+        stages_launch(stages, work);
+    }
 }

@@ -2,7 +2,8 @@
  *
  * What the files of the stage driver share: stages.c (the steps), stages_lease.c,
  * stages_ledger.c (claim and record), stages_later.c, stages_modes.c (dry run and
- * redo), stages_calls.c (slots and calls) and deadletter.c.
+ * redo), stages_gates.c (whose turn it is), stages_calls.c (calls and answers) and
+ * deadletter.c.
  * Nobody else includes this.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_STAGES_INSIDE_H
@@ -24,6 +25,8 @@
 struct stages {
     struct stages_parts parts;
     struct backoff_random random;
+    struct budgets budgets;
+    uint64_t tickets; /* given out at the gates */
     struct work *run_first;
     struct work **run_last;
     struct work *parked; /* until the ledger opens */
@@ -108,15 +111,29 @@ void stages_redo_begin(struct stages *stages, struct work *work, bool done);
 bool stages_redo_passes(struct stages *stages, struct work *work);
 bool stages_redo_ends(struct stages *stages, struct work *work, const struct step *step);
 
-/* stages_calls.c */
+/* stages_gates.c */
 void stages_slot(struct stages *stages, struct work *work);
+void stages_key(struct stages *stages, struct work *work);
 void stages_unslot(struct stages *stages, struct work *work); /* a slot that was not used */
-void stages_send(struct stages *stages, struct work *work);
+void stages_free_slot(struct stages *stages, struct work *work, struct destination *to);
+/* A call that begins now is to end, whatever comes of it, while the lease is ours. */
+bool stages_covers_call(struct stages *stages, const struct work *work, int64_t margin_ms);
+/* Nothing was sent, and cannot be now: from the question again. */
+void stages_turn_back(struct stages *stages, struct work *work);
+/* May the call go out now? If not it waits at its gate or was turned back. */
+bool stages_gate_passes(struct stages *stages, struct work *work);
+void stages_gate_refused(struct stages *stages, struct work *work, enum limit_scope scope);
+void stages_gate_answered(struct work *work);
 void stages_leave_queue(struct stages *stages, struct work *work);
+void stages_gates_close(struct stages *stages);
 struct destination *stages_destination(struct stages *stages, const struct work *work);
 /* Of the effect just sent and not answered clearly: from when on it happens no more. */
 int64_t stages_quiet_from(struct stages *stages, const struct work *work);
 bool stages_breaker_open(struct stages *stages, const struct work *work);
+
+/* stages_calls.c */
+void stages_send(struct stages *stages, struct work *work);
+void stages_launch(struct stages *stages, struct work *work); /* it passed its gate */
 
 /* deadletter.c */
 void stages_letter(struct stages *stages, struct work *work);

@@ -7,6 +7,7 @@
 #ifndef HEARBACK_CONSUMER_ENGINE_VERDICT_H
 #define HEARBACK_CONSUMER_ENGINE_VERDICT_H
 
+#include "consumer/engine/breaker.h"
 #include "consumer/worker.h"
 
 enum verdict {
@@ -21,14 +22,15 @@ enum verdict {
  * transport is CURLE_OK. */
 enum verdict verdict_of(int transport, bool reached, int status);
 
-/* Does this failure speak against the destination as such (breaker), not this one request? */
-bool verdict_counts_against(enum verdict verdict, int transport, int status);
+/* What that says of the destination as such. */
+enum breaker_outcome verdict_outcome(int transport, bool reached, int status);
 
 /* A static word for logs, metrics and dead letters: "http_503", "timed_out", "refused"… */
 const char *verdict_reason(int transport, int status);
 
-/* Milliseconds the peer asks to wait (Retry-After in seconds or as a date, X-RateLimit-Reset as
- * a time or in Unix seconds), 0 when it does not; at most an hour. */
+/* Milliseconds the peer asks to wait, 0 when it does not; at most an hour. Retry-After in seconds
+ * or as a date; X-RateLimit-Reset as a time or in Unix seconds; RateLimit-Reset in seconds; on a
+ * 429 also t= of RateLimit or Beta-RateLimit. */
 int64_t verdict_wait_ms(const struct reply *reply, int64_t wall_ms);
 
 #endif

@@ -39,6 +39,7 @@ struct work *pool_take(struct pool *pool)
 void pool_return(struct pool *pool, struct work *work)
 {
     CHECK(!work->queued && !work->waiting && !work->owed && !work->holding && work->key == NULL);
+    CHECK(!work->gated && work->admitted == 0);
     CHECK(!timer_is_set(&work->timer) && !timer_is_set(&work->renew));
     json_object_put(TAKE(work->item.memo));
     transfer_close(&work->transfer);

@@ -53,6 +53,7 @@ enum phase {
     PHASE_CLAIM,  /* take the lease, learn what is known */
     PHASE_ASK,    /* the stage's question */
     PHASE_SLOT,   /* a place among the destination's calls */
+    PHASE_KEY,    /* a place among the calls of its key, such as the writes on one issue */
     PHASE_INTEND, /* write down that the effect is about to happen */
     PHASE_SEND,
     PHASE_RECORD, /* write down what came of it */
@@ -72,10 +73,17 @@ struct work {
     uint64_t serial;     /* tells this use of the place in the pool from earlier ones */
     enum phase phase;
     bool queued;  /* in the run list or parked */
-    bool waiting; /* in a destination's queue for a slot */
+    bool waiting; /* in a gate's queue for a slot */
+    bool gated;   /* in a gate's list of those that need nothing but a place in the budget */
     bool owed;    /* an answer is owed by the ledger, a destination, the outbox */
     bool holding; /* a slot of item.stage's destination */
     bool probe;
+    struct gate *gate;      /* of the call, from PHASE_SLOT on */
+    uint64_t ticket;        /* its turn there */
+    int64_t admitted;       /* its cost, while it is one of gate->admitted */
+    bool key_had;           /* a place among its key's calls, */
+    int64_t key_until_ms;   /* which lapses then */
+    unsigned refused_count; /* by its vendor, for good */
     struct timer timer;
     struct timer renew; /* of the lease, while waiting */
 

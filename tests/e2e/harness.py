@@ -36,6 +36,7 @@ SETTINGS = {
     "worker": {"ops": "127.0.0.1:0", "lease": "6s", "drain_deadline": "10s"},
     "retry": {"base": "20ms", "cap": "500ms", "give_up_after": "10m"},
     "breaker": {"open": "100ms", "open_max": "500ms"},
+    "limits": {"tickets_per_hour": 0},
     "jira": {"user": USER, "project": "PROD", "timeout": "1s", "settle": "1s"},
 }
 

@@ -47,8 +47,8 @@ static void fill_config(struct rig *rig, const char *redis_address)
                                             .restore_wait_ms = 60000};
     config->retry = (struct config_retry){
         .base_ms = 1000, .cap_ms = 60000, .give_up_after_ms = (int64_t)60 * 60 * 1000};
-    config->breaker =
-        (struct config_breaker){.failures = 5, .open_ms = 15000, .open_max_ms = 60000};
+    config->breaker = (struct config_breaker){
+        .failures = 5, .refusals = 5, .open_ms = 15000, .open_max_ms = 60000};
 }
 
 void rig_open(struct rig *rig, const char *redis_address, const char *owner,

@@ -349,7 +349,7 @@ static void test_other_keys_go_on(void **state)
     struct rig *rig = &bench->rig;
     (void)rig_admit(rig, "a", "k1");
     rig_settle(rig);
-    answer(rig, "GET /find/a", (struct fake_answer){.status = 429, .header = "Retry-After: 3000"});
+    answer(rig, "GET /find/a", (struct fake_answer){.status = 503, .header = "Retry-After: 3000"});
     (void)rig_admit(rig, "b", "k2");
     rig_settle(rig);
     answer(rig, "GET /find/b", OK_FOUND);

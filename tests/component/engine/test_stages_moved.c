@@ -81,7 +81,7 @@ static void waiting_for_a_slot(struct bench *bench)
 static void behind_the_breaker(struct bench *bench)
 {
     finding(bench);
-    answer(&bench->rig, "GET /find/a", (struct fake_answer){.status = 403});
+    answer(&bench->rig, "GET /find/a", (struct fake_answer){.status = 401});
     rig_move(&bench->rig, 14000);
     assert_int_equal(bench->rig.to.breaker.state, BREAKER_OPEN);
 }

@@ -25,7 +25,7 @@ static void keys(void **state)
          "t:2: kafak: found an unknown key, expected kafka; rename it to kafka or remove it\n"},
         {"an unknown section", 0, "metrics: {}",
          "t:1: metrics: found an unknown key, expected one of log, kafka, redis, ingest, sources, "
-         "worker, retry, breaker, jira, rules, fields; remove it\n"},
+         "worker, retry, breaker, budgets, limits, jira, rules, fields; remove it\n"},
         {"an unknown row near a known one", 0, "redis:\n  adress: r:1\n",
          "t:2: redis.adress: found an unknown key, expected address; rename it to address or "
          "remove "
@@ -70,7 +70,7 @@ static void keys(void **state)
          "rows below it\n"},
         {"a key of control characters", 0, "\"a\\nb\": 1",
          "t:1: a?b: found an unknown key, expected one of log, kafka, redis, ingest, sources, "
-         "worker, retry, breaker, jira, rules, fields; remove it\n"},
+         "worker, retry, breaker, budgets, limits, jira, rules, fields; remove it\n"},
     };
     fault_cases_run(cases, COUNT_OF(cases));
 }

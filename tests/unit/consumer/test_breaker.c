@@ -6,7 +6,8 @@
 
 #include "tests/unit/consumer/kit.h"
 
-static const struct config_breaker config = {.failures = 3, .open_ms = 1000, .open_max_ms = 5000};
+static const struct config_breaker config = {
+    .failures = 3, .refusals = 4, .open_ms = 1000, .open_max_ms = 5000};
 
 static bool admits(struct breaker *breaker, int64_t now_ms)
 {
@@ -26,7 +27,7 @@ static struct breaker opened(int64_t now_ms)
 {
     struct breaker breaker;
     breaker_init(&breaker, &config);
-    assert_true(breaker_failure(&breaker, false, true, now_ms));
+    assert_true(breaker_tell(&breaker, false, BREAKER_AT_FAULT, now_ms));
     return breaker;
 }
 
@@ -37,16 +38,17 @@ static void opens_after_failures_in_a_row(void **state)
     breaker_init(&breaker, &config);
     assert_true(admits(&breaker, 0));
     assert_int_equal(breaker_wait_ms(&breaker, 0), 0);
-    assert_false(breaker_failure(&breaker, false, false, 0));
-    assert_false(breaker_failure(&breaker, false, false, 0));
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 0));
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 0));
     assert_true(admits(&breaker, 0));
-    assert_false(breaker_success(&breaker, false)); /* the row is broken */
-    assert_false(breaker_failure(&breaker, false, false, 0));
-    assert_false(breaker_failure(&breaker, false, false, 0));
+    assert_false(breaker_tell(&breaker, false, BREAKER_SUCCESS, 0)); /* the row is broken */
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 0));
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 0));
     assert_int_equal(breaker.state, BREAKER_CLOSED);
-    assert_true(breaker_failure(&breaker, false, false, 50)); /* the third: it says so, once */
+    assert_true(
+        breaker_tell(&breaker, false, BREAKER_FAILED, 50)); /* the third: it says so, once */
     assert_int_equal(breaker.state, BREAKER_OPEN);
-    assert_false(breaker_failure(&breaker, false, false, 60));
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 60));
     assert_false(admits(&breaker, 60));
     assert_int_equal(breaker_wait_ms(&breaker, 60), 990);
     assert_int_equal(breaker_wait_ms(&breaker, 5000), 0);
@@ -60,7 +62,7 @@ static void a_fault_opens_at_once(void **state)
     assert_false(admits(&breaker, 1099));
     assert_int_equal(breaker_wait_ms(&breaker, 100), 1000);
     /* The others that fail meanwhile neither reopen nor lengthen it. */
-    assert_false(breaker_failure(&breaker, false, true, 900));
+    assert_false(breaker_tell(&breaker, false, BREAKER_AT_FAULT, 900));
     assert_int_equal(breaker_wait_ms(&breaker, 900), 200);
 }
 
@@ -74,17 +76,17 @@ static void one_probe_decides(void **state)
     assert_false(admits(&breaker, 1000));
     assert_false(admits(&breaker, 1000000));
     /* Stragglers, sent before it opened. */
-    assert_false(breaker_success(&breaker, false));
-    assert_false(breaker_failure(&breaker, false, true, 1001));
-    assert_false(breaker_failure(&breaker, false, false, 1001));
+    assert_false(breaker_tell(&breaker, false, BREAKER_SUCCESS, 0));
+    assert_false(breaker_tell(&breaker, false, BREAKER_AT_FAULT, 1001));
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 1001));
     assert_int_equal(breaker.state, BREAKER_PROBING);
-    assert_true(breaker_success(&breaker, true));
+    assert_true(breaker_tell(&breaker, true, BREAKER_SUCCESS, 0));
     assert_int_equal(breaker.state, BREAKER_CLOSED);
     assert_true(admits(&breaker, 1002));
     /* As new: it takes all failures again, and the first wait again. */
-    assert_false(breaker_failure(&breaker, false, false, 2000));
-    assert_false(breaker_failure(&breaker, false, false, 2000));
-    assert_true(breaker_failure(&breaker, false, false, 2000));
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 2000));
+    assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 2000));
+    assert_true(breaker_tell(&breaker, false, BREAKER_FAILED, 2000));
     assert_int_equal(breaker_wait_ms(&breaker, 2000), 1000);
 }
 
@@ -92,7 +94,7 @@ static void stragglers_do_not_close_an_open_one(void **state)
 {
     (void)state;
     struct breaker breaker = opened(0);
-    assert_false(breaker_success(&breaker, false));
+    assert_false(breaker_tell(&breaker, false, BREAKER_SUCCESS, 0));
     assert_int_equal(breaker.state, BREAKER_OPEN);
     assert_false(admits(&breaker, 999));
     assert_true(admits_probe(&breaker, 1000));
@@ -109,7 +111,7 @@ static void the_wait_doubles_to_its_cap(void **state)
         assert_false(admits(&breaker, now_ms + waits[i] - 1));
         now_ms += waits[i];
         assert_true(admits_probe(&breaker, now_ms));
-        (void)breaker_failure(&breaker, true, i % 2 == 0, now_ms);
+        (void)breaker_tell(&breaker, true, i % 2 == 0 ? BREAKER_AT_FAULT : BREAKER_FAILED, now_ms);
         assert_int_equal(breaker.state, BREAKER_OPEN);
     }
 }
@@ -125,9 +127,71 @@ static void an_unused_probe_is_given_again(void **state)
     assert_true(admits_probe(&breaker, 1000));
     breaker_unused(&breaker, false); /* a straggler that was never sent changes nothing */
     assert_int_equal(breaker.state, BREAKER_PROBING);
-    assert_true(breaker_success(&breaker, true));
+    assert_true(breaker_tell(&breaker, true, BREAKER_SUCCESS, 0));
     breaker_unused(&breaker, false);
     assert_int_equal(breaker.state, BREAKER_CLOSED);
+}
+
+static void a_run_of_refusals_opens(void **state)
+{
+    (void)state;
+    struct breaker breaker;
+    breaker_init(&breaker, &config);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++) {
+            assert_false(breaker_tell(&breaker, false, BREAKER_REFUSED, 0));
+            /* Neither that nor a failure is a success. */
+            assert_false(breaker_tell(&breaker, false, BREAKER_NEITHER, 0));
+            assert_false(breaker_tell(&breaker, false, BREAKER_FAILED, 0));
+        }
+        if (round < 2) {
+            assert_false(breaker_tell(&breaker, false, BREAKER_SUCCESS, 0));
+        }
+    }
+    assert_true(breaker_tell(&breaker, false, BREAKER_REFUSED, 10));
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    assert_int_equal(breaker_wait_ms(&breaker, 10), 1000);
+    /* A refused probe keeps it open, for longer. */
+    assert_true(admits_probe(&breaker, 1010));
+    assert_false(breaker_tell(&breaker, true, BREAKER_REFUSED, 1010));
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    assert_int_equal(breaker_wait_ms(&breaker, 1010), 2000);
+    assert_true(admits_probe(&breaker, 3010));
+    assert_true(breaker_tell(&breaker, true, BREAKER_SUCCESS, 3010));
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+}
+
+static void a_refusal_shows_that_what_was_broken_is_mended(void **state)
+{
+    (void)state;
+    struct breaker breaker;
+    breaker_init(&breaker, &config);
+    for (int i = 0; i < 3; i++) {
+        (void)breaker_tell(&breaker, false, BREAKER_FAILED, 0);
+    }
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    assert_true(admits_probe(&breaker, 1000));
+    assert_true(breaker_tell(&breaker, true, BREAKER_REFUSED, 1000));
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+    assert_int_equal(breaker.refusals, 1); /* it counts for the next run */
+    /* A login that is refused is another matter. */
+    breaker = opened(0);
+    assert_true(admits_probe(&breaker, 1000));
+    assert_false(breaker_tell(&breaker, true, BREAKER_REFUSED, 1000));
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+}
+
+static void a_probe_that_says_nothing_is_made_again(void **state)
+{
+    (void)state;
+    struct breaker breaker = opened(0);
+    assert_true(admits_probe(&breaker, 1000));
+    assert_false(breaker_tell(&breaker, true, BREAKER_NEITHER, 1000));
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    assert_int_equal(breaker_wait_ms(&breaker, 1000), 2000);
+    assert_true(admits_probe(&breaker, 3000));
+    assert_false(breaker_tell(&breaker, true, BREAKER_NEITHER, 3000));
+    assert_int_equal(breaker_wait_ms(&breaker, 3000), 2000); /* no longer than before */
 }
 
 static void unused_without_probing(void *what)
@@ -141,7 +205,7 @@ static void success_of_a_probe_never_sent(void *what)
 {
     (void)what;
     struct breaker breaker = opened(0);
-    (void)breaker_success(&breaker, true);
+    (void)breaker_tell(&breaker, true, BREAKER_SUCCESS, 0);
 }
 
 static void misuse_is_found(void **state)
@@ -160,6 +224,9 @@ int main(void)
         cmocka_unit_test(stragglers_do_not_close_an_open_one),
         cmocka_unit_test(the_wait_doubles_to_its_cap),
         cmocka_unit_test(an_unused_probe_is_given_again),
+        cmocka_unit_test(a_run_of_refusals_opens),
+        cmocka_unit_test(a_refusal_shows_that_what_was_broken_is_mended),
+        cmocka_unit_test(a_probe_that_says_nothing_is_made_again),
         cmocka_unit_test(misuse_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,43 +11,71 @@
 #define NOW_MS  INT64_C(1780000000000) /* 2026-05-28T20:26:40Z */
 #define HOUR_MS INT64_C(3600000)
 
+static const struct {
+    int status;
+    enum verdict verdict;
+    enum breaker_outcome outcome;
+    const char *reason;
+} statuses[] = {
+    {200, VERDICT_READ, BREAKER_SUCCESS, "http_2xx"},
+    {201, VERDICT_READ, BREAKER_SUCCESS, "http_2xx"},
+    {204, VERDICT_READ, BREAKER_SUCCESS, "http_2xx"},
+    {299, VERDICT_READ, BREAKER_SUCCESS, "http_2xx"},
+    {100, VERDICT_UNCLEAR, BREAKER_FAILED, "http_1xx"},
+    {199, VERDICT_UNCLEAR, BREAKER_FAILED, "http_1xx"},
+    {300, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {301, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {302, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {304, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {307, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {308, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {399, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {400, VERDICT_DEAD, BREAKER_REFUSED, "http_400"},
+    {401, VERDICT_FAULT, BREAKER_AT_FAULT, "http_401"},
+    {402, VERDICT_FAULT, BREAKER_AT_FAULT, "http_402"},
+    {403, VERDICT_DEAD, BREAKER_REFUSED, "http_403"},
+    {404, VERDICT_DEAD, BREAKER_REFUSED, "http_404"},
+    {405, VERDICT_DEAD, BREAKER_REFUSED, "http_405"},
+    {406, VERDICT_DEAD, BREAKER_REFUSED, "http_4xx"},
+    {407, VERDICT_FAULT, BREAKER_AT_FAULT, "http_407"},
+    {408, VERDICT_UNCLEAR, BREAKER_FAILED, "http_408"},
+    {409, VERDICT_AGAIN, BREAKER_NEITHER, "http_409"},
+    {410, VERDICT_DEAD, BREAKER_REFUSED, "http_410"},
+    {411, VERDICT_DEAD, BREAKER_REFUSED, "http_4xx"},
+    {413, VERDICT_DEAD, BREAKER_REFUSED, "http_413"},
+    {415, VERDICT_DEAD, BREAKER_REFUSED, "http_415"},
+    {418, VERDICT_DEAD, BREAKER_REFUSED, "http_4xx"},
+    {421, VERDICT_AGAIN, BREAKER_FAILED, "http_421"},
+    {422, VERDICT_DEAD, BREAKER_REFUSED, "http_422"},
+    {423, VERDICT_AGAIN, BREAKER_NEITHER, "http_423"},
+    {425, VERDICT_AGAIN, BREAKER_NEITHER, "http_425"},
+    {429, VERDICT_AGAIN, BREAKER_NEITHER, "http_429"},
+    {431, VERDICT_DEAD, BREAKER_REFUSED, "http_4xx"},
+    {499, VERDICT_DEAD, BREAKER_REFUSED, "http_4xx"},
+    {500, VERDICT_UNCLEAR, BREAKER_FAILED, "http_500"},
+    {501, VERDICT_UNCLEAR, BREAKER_FAILED, "http_5xx"},
+    {502, VERDICT_UNCLEAR, BREAKER_FAILED, "http_502"},
+    {503, VERDICT_UNCLEAR, BREAKER_FAILED, "http_503"},
+    {504, VERDICT_UNCLEAR, BREAKER_FAILED, "http_504"},
+    {505, VERDICT_UNCLEAR, BREAKER_FAILED, "http_5xx"},
+    {511, VERDICT_FAULT, BREAKER_AT_FAULT, "http_511"},
+    {599, VERDICT_UNCLEAR, BREAKER_FAILED, "http_5xx"},
+    {0, VERDICT_UNCLEAR, BREAKER_FAILED, "http_1xx"},
+    {99, VERDICT_UNCLEAR, BREAKER_FAILED, "http_1xx"},
+    {303, VERDICT_UNCLEAR, BREAKER_FAILED, "http_3xx"},
+    {999, VERDICT_UNCLEAR, BREAKER_FAILED, "http_5xx"},
+};
+
 static void each_status(void **state)
 {
     (void)state;
-    static const struct {
-        int status;
-        enum verdict verdict;
-        bool against;
-        const char *reason;
-    } cases[] = {
-        {200, VERDICT_READ, false, "http_2xx"},   {201, VERDICT_READ, false, "http_2xx"},
-        {204, VERDICT_READ, false, "http_2xx"},   {299, VERDICT_READ, false, "http_2xx"},
-        {0, VERDICT_UNCLEAR, true, "http_1xx"},   {99, VERDICT_UNCLEAR, true, "http_1xx"},
-        {100, VERDICT_UNCLEAR, true, "http_1xx"}, {199, VERDICT_UNCLEAR, true, "http_1xx"},
-        {300, VERDICT_UNCLEAR, true, "http_3xx"}, {301, VERDICT_UNCLEAR, true, "http_3xx"},
-        {302, VERDICT_UNCLEAR, true, "http_3xx"}, {303, VERDICT_UNCLEAR, true, "http_3xx"},
-        {307, VERDICT_UNCLEAR, true, "http_3xx"}, {399, VERDICT_UNCLEAR, true, "http_3xx"},
-        {400, VERDICT_DEAD, false, "http_400"},   {401, VERDICT_FAULT, true, "http_401"},
-        {402, VERDICT_FAULT, true, "http_402"},   {403, VERDICT_FAULT, true, "http_403"},
-        {404, VERDICT_DEAD, false, "http_404"},   {405, VERDICT_DEAD, false, "http_405"},
-        {406, VERDICT_DEAD, false, "http_4xx"},   {408, VERDICT_UNCLEAR, true, "http_408"},
-        {409, VERDICT_AGAIN, false, "http_409"},  {410, VERDICT_DEAD, false, "http_410"},
-        {413, VERDICT_DEAD, false, "http_413"},   {415, VERDICT_DEAD, false, "http_415"},
-        {418, VERDICT_DEAD, false, "http_4xx"},   {422, VERDICT_DEAD, false, "http_422"},
-        {425, VERDICT_AGAIN, false, "http_425"},  {429, VERDICT_AGAIN, false, "http_429"},
-        {499, VERDICT_DEAD, false, "http_4xx"},   {500, VERDICT_UNCLEAR, true, "http_500"},
-        {501, VERDICT_UNCLEAR, true, "http_5xx"}, {502, VERDICT_UNCLEAR, true, "http_502"},
-        {503, VERDICT_UNCLEAR, true, "http_503"}, {504, VERDICT_UNCLEAR, true, "http_504"},
-        {505, VERDICT_UNCLEAR, true, "http_5xx"}, {599, VERDICT_UNCLEAR, true, "http_5xx"},
-        {999, VERDICT_UNCLEAR, true, "http_5xx"},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        enum verdict verdict = verdict_of(CURLE_OK, true, cases[i].status);
-        if (verdict != cases[i].verdict ||
-            verdict_counts_against(verdict, CURLE_OK, cases[i].status) != cases[i].against ||
-            strcmp(verdict_reason(CURLE_OK, cases[i].status), cases[i].reason) != 0) {
-            fail_msg("%d: verdict %d, %s", cases[i].status, (int)verdict,
-                     verdict_reason(CURLE_OK, cases[i].status));
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        enum verdict verdict = verdict_of(CURLE_OK, true, statuses[i].status);
+        if (verdict != statuses[i].verdict ||
+            verdict_outcome(CURLE_OK, true, statuses[i].status) != statuses[i].outcome ||
+            strcmp(verdict_reason(CURLE_OK, statuses[i].status), statuses[i].reason) != 0) {
+            fail_msg("%d: verdict %d, %s", statuses[i].status, (int)verdict,
+                     verdict_reason(CURLE_OK, statuses[i].status));
         }
     }
 }
@@ -68,6 +96,12 @@ static void each_transport_code(void **state)
         {CURLE_PEER_FAILED_VERIFICATION, VERDICT_FAULT, VERDICT_UNCLEAR, "certificate_refused"},
         {CURLE_SSL_CERTPROBLEM, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
         {CURLE_SSL_CACERT_BADFILE, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
+        {CURLE_SSL_CIPHER, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
+        {CURLE_SSL_CRL_BADFILE, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
+        {CURLE_SSL_ISSUER_ERROR, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
+        {CURLE_SSL_PINNEDPUBKEYNOTMATCH, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
+        {CURLE_SSL_INVALIDCERTSTATUS, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
+        {CURLE_SSL_CLIENTCERT, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
         {CURLE_UNSUPPORTED_PROTOCOL, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
         {CURLE_URL_MALFORMAT, VERDICT_FAULT, VERDICT_UNCLEAR, "transport"},
         {CURLE_OPERATION_TIMEDOUT, VERDICT_AGAIN, VERDICT_UNCLEAR, "timed_out"},
@@ -93,8 +127,9 @@ static void each_transport_code(void **state)
             fail_msg("code %d: %d, %d, %s", code, (int)verdict_of(code, false, 0),
                      (int)verdict_of(code, true, 0), verdict_reason(code, 200));
         }
-        assert_true(verdict_counts_against(verdict_of(code, true, 0), code, 0));
-        assert_true(verdict_counts_against(verdict_of(code, false, 404), code, 404));
+        assert_int_equal(verdict_outcome(code, true, 200), BREAKER_FAILED);
+        assert_int_equal(verdict_outcome(code, false, 404),
+                         cases[i].unreached == VERDICT_FAULT ? BREAKER_AT_FAULT : BREAKER_FAILED);
     }
 }
 
@@ -178,6 +213,43 @@ static void rate_limit_reset(void **state)
     }
 }
 
+static void seconds_left(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *value;
+        int64_t wait_ms;
+    } cases[] = {
+        {"RateLimit-Reset", "12", 12000},
+        {"RateLimit-Reset", "99999", HOUR_MS},
+        {"RateLimit-Reset", "-3", 0},
+        {"RateLimit-Reset", "soon", 0},
+        {"RateLimit", "\"burst\";r=0;t=7", 7000},
+        {"Beta-RateLimit", "\"jira-burst-based\";q=100;w=1;r=0;t=3", 3000},
+        {"Beta-RateLimit", "\"x\"; t=4; r=0", 4000},
+        {"Beta-RateLimit", "t=5", 5000},
+        {"Beta-RateLimit", "\"x\";r=0;t=", 0},
+        {"Beta-RateLimit", "\"x\";rt=9", 0},
+        {"Beta-RateLimit", "\"x\";t=99999999999999999999", 0},
+        {"Beta-RateLimit", "\"x\";r=0", 0},
+        {"Beta-RateLimit", "", 0},
+        {"Beta-RateLimit", "t", 0},
+        {"Beta-RateLimit-Policy", "\"x\";t=9", 0}, /* a policy is not a state */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t wait = wait_of(cases[i].name, cases[i].value);
+        if (wait != cases[i].wait_ms) {
+            fail_msg("%s: %s: %lld, expected %lld", cases[i].name, cases[i].value, (long long)wait,
+                     (long long)cases[i].wait_ms);
+        }
+    }
+    /* What is left when nothing was refused is no wish. */
+    struct reply_header header = {.name = span_text("RateLimit"), .value = span_text("r=50;t=7")};
+    struct reply fine = {.status = 503, .headers = &header, .header_count = 1};
+    assert_int_equal(verdict_wait_ms(&fine, NOW_MS), 0);
+}
+
 static void retry_after_comes_first(void **state)
 {
     (void)state;
@@ -196,11 +268,9 @@ static void retry_after_comes_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_status),
-        cmocka_unit_test(each_transport_code),
-        cmocka_unit_test(retry_after),
-        cmocka_unit_test(rate_limit_reset),
-        cmocka_unit_test(retry_after_comes_first),
+        cmocka_unit_test(each_status),  cmocka_unit_test(each_transport_code),
+        cmocka_unit_test(retry_after),  cmocka_unit_test(rate_limit_reset),
+        cmocka_unit_test(seconds_left), cmocka_unit_test(retry_after_comes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
