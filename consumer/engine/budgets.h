@@ -20,8 +20,8 @@
 #define BUDGET_SALT_BYTES 32
 #define BUDGET_KEY_MAX    128
 #define BUDGET_PLACES_MAX 512 /* fetched ahead */
-#define BUDGET_HORIZON_MS 250 /* no place is fetched that lies further off */
-#define BUDGET_LEAD_MS    100 /* what comes before a call (writing down the intent) may take */
+#define BUDGET_HORIZON_MS 500 /* no place is fetched that lies further off */
+#define BUDGET_LEAD_MS    250 /* what comes before a call (writing down the intent) may take */
 
 /* Whose calls a budget counts. */
 struct budget_name {

@@ -88,6 +88,7 @@ static void serve(void *self, struct request *req, const struct hit *hit, struct
     if (!jira_limit_burst(&call, index, route->per_second)) {
         return;
     }
+    jira_count_accepted(&call);
     if (call.login == JIRA_REFUSED) {
         answer_json(
             answer, 403,
@@ -138,17 +139,34 @@ static void reset(void *self)
     jira->comments_max = jira->comments_max_at_start;
     memset(jira->buckets, 0, sizeof(jira->buckets));
     memset(jira->requests, 0, sizeof(jira->requests));
+    memset(jira->methods, 0, sizeof(jira->methods));
+    memset(jira->accepted, 0, sizeof(jira->accepted));
+    jira->refused = 0;
+    jira->sliding = false;
 }
 
 static struct err set(void *self, const json_object *settings)
 {
     struct jira *jira = self;
-    if (!jira_only_keys(settings, "limits comments_max")) {
-        FAIL(ERR_REJECT, 400, "jira has the settings limits (true or false) and comments_max");
+    if (!jira_only_keys(settings, "limits sliding comments_max")) {
+        FAIL(ERR_REJECT, 400,
+             "jira has the settings limits and sliding (true or false) and comments_max");
     }
+    jira->sliding = jsonx_bool(settings, "sliding", jira->sliding);
     jira->limits = jsonx_bool(settings, "limits", jira->limits);
     jira->comments_max = jsonx_int(settings, "comments_max", jira->comments_max);
     return NO_ERROR;
+}
+
+/* Calls that were let in by the limits, for each method, and those that were not. */
+static json_object *rates(const struct jira *jira)
+{
+    json_object *tree = json_object_new_object();
+    for (size_t i = 0; i < JIRA_METHODS; i++) {
+        jsonx_put_int(tree, jira_methods[i], jira->accepted[i]);
+    }
+    jsonx_put_int(tree, "refused", jira->refused);
+    return tree;
 }
 
 static json_object *state(void *self)
@@ -164,6 +182,7 @@ static json_object *state(void *self)
         }
     }
     json_object_object_add(tree, "requests", requests);
+    json_object_object_add(tree, "rates", rates(jira));
     return tree;
 }
 

@@ -28,12 +28,24 @@ struct bucket {
     int64_t at_ms;
 };
 
+/* When the latest calls of a method were let in: a ring. */
+#define JIRA_METHODS     4
+#define JIRA_SLIDING_MAX 128
+struct sliding {
+    int64_t at_ms[JIRA_SLIDING_MAX];
+    uint64_t count;
+};
+
 struct jira {
     const struct clock *clock;
     struct secret token;
     char *user;
     bool limits;
     bool limits_at_start;
+    bool sliding; /* bursts are counted strictly: see jira_limits.c */
+    struct sliding methods[JIRA_METHODS];
+    int64_t accepted[JIRA_METHODS];
+    int64_t refused;
     int64_t comments_max;
     int64_t comments_max_at_start;
     struct store store;
@@ -56,7 +68,9 @@ enum jira_login jira_authenticate(const struct jira *jira, const struct request 
                                   struct answer *answer);
 
 /* jira_limits.c: false when the call was answered with 429. */
+extern const char *const jira_methods[JIRA_METHODS];
 bool jira_limit_burst(struct jira_call *call, size_t route, int64_t per_second);
+void jira_count_accepted(struct jira_call *call);
 bool jira_limit_writes(struct jira_call *call, struct issue *issue);
 void jira_note_write(const struct jira *jira, struct issue *issue);
 

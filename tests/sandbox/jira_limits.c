@@ -4,6 +4,9 @@
  * endpoint (as many as it refills in a second), and writes on one issue, 20 in
  * 2 s and 100 in 30 s. A refused request uses up neither. Time is the injected
  * monotonic clock. The body of a 429 is not documented; ours is an ErrorCollection.
+ *
+ * The setting "sliding" is stricter than Jira: the calls of a method, of all
+ * endpoints together, in any second; a bucket forgives bunches that this does not.
  */
 #include "tests/sandbox/jira.h"
 
@@ -13,6 +16,7 @@ static void refuse(struct jira_call *call, const char *reason, int64_t limit, in
 {
     int64_t seconds = (wait_ms + 999) / 1000;
     char reset[32];
+    call->jira->refused++;
     clock_format(clock_wall_ms(call->jira->clock) + wait_ms, reset, sizeof(reset));
     answer_header(call->answer, "Retry-After", "%" PRId64, seconds < 1 ? 1 : seconds);
     answer_header(call->answer, "X-RateLimit-Limit", "%" PRId64, limit);
@@ -23,10 +27,40 @@ static void refuse(struct jira_call *call, const char *reason, int64_t limit, in
     jira_fail(call, 429, "Rate limit exceeded.");
 }
 
+const char *const jira_methods[JIRA_METHODS] = {"POST", "PUT", "GET", "DELETE"};
+
+static size_t method_of(const struct jira_call *call)
+{
+    size_t i = 0;
+    while (i + 1 < JIRA_METHODS && strcmp(call->req->method, jira_methods[i]) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static bool limit_sliding(struct jira_call *call, int64_t per_second)
+{
+    struct sliding *sliding = &call->jira->methods[method_of(call)];
+    int64_t most = per_second > 100 ? 100 : per_second; /* of the method, whatever the endpoint */
+    int64_t now = clock_mono_ms(call->jira->clock);
+    if (sliding->count >= (uint64_t)most) {
+        int64_t nth = sliding->at_ms[(sliding->count - (uint64_t)most) % JIRA_SLIDING_MAX];
+        if (nth + 1000 > now) {
+            refuse(call, "jira-burst-based", most, nth + 1000 - now);
+            return false;
+        }
+    }
+    sliding->at_ms[sliding->count++ % JIRA_SLIDING_MAX] = now;
+    return true;
+}
+
 bool jira_limit_burst(struct jira_call *call, size_t route, int64_t per_second)
 {
     if (!call->jira->limits) {
         return true;
+    }
+    if (call->jira->sliding) {
+        return limit_sliding(call, per_second);
     }
     struct bucket *bucket = &call->jira->buckets[route];
     int64_t now = clock_mono_ms(call->jira->clock);
@@ -62,6 +96,11 @@ static int64_t wait_for(const struct issue *issue, int64_t now, size_t most, int
     return nth + window_ms > now ? nth + window_ms - now : 0;
 }
 
+void jira_count_accepted(struct jira_call *call)
+{
+    call->jira->accepted[method_of(call)]++;
+}
+
 bool jira_limit_writes(struct jira_call *call, struct issue *issue)
 {
     if (!call->jira->limits) {
@@ -74,6 +113,7 @@ bool jira_limit_writes(struct jira_call *call, struct issue *issue)
         jira_note_write(call->jira, issue);
         return true;
     }
+    call->jira->accepted[method_of(call)]--; /* it was let in before */
     /* What the burst limit said of this answer no longer holds. */
     call->answer->header_count = 0;
     answer_header(call->answer, "X-AAccountId", "%s", JIRA_ACCOUNT_ID);

@@ -43,8 +43,10 @@ static void journal_and_state(void **state)
     assert_null(strstr(peer_body(peer), "/sandbox"));
     peer_expect(peer, "POST", "/sandbox/reset", NULL, 204, "");
     peer_expect(peer, "GET", "/sandbox/journal", NULL, 200, "[]");
-    peer_expect(peer, "GET", "/sandbox/state", NULL, 200,
-                "{\"jira\":{\"issues\":[],\"requests\":{}}}");
+    peer_expect(
+        peer, "GET", "/sandbox/state", NULL, 200,
+        "{\"jira\":{\"issues\":[],\"requests\":{},\"rates\":{\"POST\":0,\"PUT\":0,\"GET\":0,"
+        "\"DELETE\":0,\"refused\":0}}}");
     assert_int_equal(create(peer), 201);
     peer_expect(peer, "GET", "/sandbox/state", NULL, 200, "\"id\":\"10001\",\"key\":\"PROD-1\"");
 }

@@ -48,6 +48,33 @@ static void bursts(void **state)
     assert_int_equal(create(peer), 429);
 }
 
+/* Strictly: any second, all endpoints of a method together. */
+static void sliding(void **state)
+{
+    struct peer *peer = *state;
+    peer_expect(peer, "POST", "/sandbox/settings", "{\"jira\":{\"limits\":true,\"sliding\":true}}",
+                204, "");
+    for (int i = 0; i < 100; i++) {
+        if (i % 2 == 0) {
+            assert_int_equal(create(peer), 201);
+        } else {
+            assert_int_equal(
+                peer_call(peer, "POST", API "/search/jql", "{\"jql\":\"project = PROD\"}"), 200);
+        }
+        peer_move(peer, 5);
+    }
+    assert_int_equal(create(peer), 429); /* 500 ms after the first: a bucket had room again */
+    assert_true(peer_has_header(peer, "RateLimit-Reason: jira-burst-based"));
+    peer_expect(peer, "GET", API "/myself", NULL, 200, "accountId");
+    peer_move(peer, 499);
+    assert_int_equal(create(peer), 429);
+    peer_move(peer, 1);
+    assert_int_equal(create(peer), 201);
+    assert_int_equal(create(peer), 429); /* the second follows 5 ms later */
+    peer_expect(peer, "GET", "/sandbox/state", NULL, 200,
+                "\"rates\":{\"POST\":101,\"PUT\":0,\"GET\":1,\"DELETE\":0,\"refused\":3}");
+}
+
 static long touch(struct peer *peer, int i)
 {
     /* Comments, edits and properties are all writes on the issue. */
@@ -95,6 +122,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, peer_open, peer_close)
     const struct CMUnitTest tests[] = {
         TEST(bursts),
+        TEST(sliding),
         TEST(writes_on_one_issue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
