@@ -37,6 +37,7 @@ extern const struct verb verb_check;
 extern const struct verb verb_configuration;
 extern const struct verb verb_dead;
 extern const struct verb verb_replay;
+extern const struct verb verb_hold;
 extern const struct verb verb_topics;
 
 #endif

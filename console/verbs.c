@@ -12,7 +12,7 @@
 #define FAULTS_BYTES_MAX (1024 * 1024)
 
 static const struct verb *const all[] = {
-    &verb_check, &verb_configuration, &verb_dead, &verb_replay, &verb_topics,
+    &verb_check, &verb_configuration, &verb_dead, &verb_hold, &verb_replay, &verb_topics,
 };
 
 const struct verb *const *verbs(size_t *count)

@@ -19,6 +19,7 @@ struct script script_restore_clear = {.name = "restore_clear", .text = text_rest
 struct script script_restore_apply = {.name = "restore_apply", .text = text_restore_apply};
 struct script script_restore_done = {.name = "restore_done", .text = text_restore_done};
 struct script script_restore_unlock = {.name = "restore_unlock", .text = text_restore_unlock};
+struct script script_hold_take = {.name = "hold_take", .text = text_hold_take};
 struct script script_budget_take = {.name = "budget_take", .text = text_budget_take};
 struct script script_theme_weigh = {.name = "theme_weigh", .text = text_theme_weigh};
 struct script script_theme_keep = {.name = "theme_keep", .text = text_theme_keep};
@@ -28,23 +29,12 @@ struct script script_later_due = {.name = "later_due", .text = text_later_due};
 struct script script_later_drop = {.name = "later_drop", .text = text_later_drop};
 
 struct script *const scripts_all[] = {
-    &script_claim,
-    &script_record,
-    &script_lease,
-    &script_seen_mark,
-    &script_mark,
-    &script_restore_clear,
-    &script_restore_apply,
-    &script_restore_done,
-    &script_restore_unlock,
-    &script_theme_weigh,
-    &script_theme_keep,
-    &script_theme_return,
-    &script_later_put,
-    &script_later_due,
-    &script_later_drop,
-    &script_budget_take,
-    NULL,
+    &script_claim,         &script_record,       &script_lease,
+    &script_seen_mark,     &script_mark,         &script_restore_clear,
+    &script_restore_apply, &script_restore_done, &script_restore_unlock,
+    &script_theme_weigh,   &script_theme_keep,   &script_theme_return,
+    &script_later_put,     &script_later_due,    &script_later_drop,
+    &script_budget_take,   &script_hold_take,    NULL,
 };
 
 void scripts_load(struct redis *redis)

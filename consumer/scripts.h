@@ -28,6 +28,7 @@ extern struct script script_restore_apply;
 extern struct script script_restore_done;
 extern struct script script_restore_unlock;
 extern struct script script_budget_take;
+extern struct script script_hold_take;
 extern struct script script_theme_weigh;
 extern struct script script_theme_keep;
 extern struct script script_theme_return;

@@ -227,6 +227,12 @@ struct destination_kind {
 #define STAGE_READ   (-1) /* as .doubt: changes nothing, may be repeated */
 #define STAGE_NOBODY (-2) /* as .doubt: an effect, and nobody can be asked whether it happened */
 
+/* A kind of effect of which an accident could make too many. */
+struct blast {
+    const char *name;
+    size_t setting; /* where in struct config an int64_t says how many an hour; 0: any number */
+};
+
 struct stage { /* one question to one peer */
     const char *name;
     const struct destination_kind *to; /* NULL: a script */
@@ -237,6 +243,7 @@ struct stage { /* one question to one peer */
      * of it (an attribute, a field): only such effects are repeated by a redo, which passes over
      * the others to the next row. */
     bool repeatable;
+    const struct blast *blast; /* an effect of this kind; NULL: of none that is counted */
 };
 
 struct worker {

@@ -100,7 +100,9 @@ static bool between_steps(const struct work *work)
     switch (work->phase) {
     case PHASE_CLAIM:
     case PHASE_ASK:
+    case PHASE_HOLD:
     case PHASE_SLOT:
+    case PHASE_KEY:
     case PHASE_INTEND:
     case PHASE_LATER:
         return true;
@@ -354,6 +356,11 @@ static void ask(struct stages *stages, struct work *work)
             stages_would_send(stages, work);
             return;
         }
+        if (stages_is_counted(stages, work)) {
+            work->phase = PHASE_HOLD;
+            stages_hold(stages, work);
+            return;
+        }
         work->phase = PHASE_SLOT;
         stages_enqueue(stages, work);
         return;
@@ -361,10 +368,10 @@ static void ask(struct stages *stages, struct work *work)
 }
 
 static const char *const phase_points[] = {
-    [PHASE_CLAIM] = "claim",   [PHASE_ASK] = "ask",       [PHASE_SLOT] = "slot",
-    [PHASE_KEY] = "key",       [PHASE_INTEND] = "intend", [PHASE_SEND] = "send",
-    [PHASE_RECORD] = "record", [PHASE_LETTER] = "letter", [PHASE_BURY] = "bury",
-    [PHASE_LATER] = "later"};
+    [PHASE_CLAIM] = "claim", [PHASE_ASK] = "ask",       [PHASE_SLOT] = "slot",
+    [PHASE_HOLD] = "hold",   [PHASE_KEY] = "key",       [PHASE_INTEND] = "intend",
+    [PHASE_SEND] = "send",   [PHASE_RECORD] = "record", [PHASE_LETTER] = "letter",
+    [PHASE_BURY] = "bury",   [PHASE_LATER] = "later"};
 
 static void run(struct stages *stages, struct work *work)
 {
@@ -393,6 +400,9 @@ static void run(struct stages *stages, struct work *work)
         return;
     case PHASE_ASK:
         ask(stages, work);
+        return;
+    case PHASE_HOLD:
+        stages_hold(stages, work);
         return;
     case PHASE_SLOT:
         stages_slot(stages, work);

@@ -2,7 +2,7 @@
  *
  * What the files of the stage driver share: stages.c (the steps), stages_lease.c,
  * stages_ledger.c (claim and record), stages_later.c, stages_modes.c (dry run and
- * redo), stages_gates.c (whose turn it is), stages_calls.c (calls and answers) and
+ * redo), stages_hold.c, stages_gates.c (whose turn it is), stages_calls.c (calls and answers) and
  * deadletter.c.
  * Nobody else includes this.
  */
@@ -22,11 +22,25 @@
 #define STAGES_LATER_SPARE_MS   (24 * 3600 * 1000) /* a record should be kept that much longer */
 #define STAGES_ALONE_DRY_MS     (INT64_C(365) * 24 * 3600 * 1000) /* a dry run waits for nothing */
 
+#define STAGES_KINDS_MAX 4
+#define HOLD_KEY_PREFIX  "hearback:hold:"
+
+/* A kind of effect that is counted, as far as this process knows. */
+struct held_kind {
+    const struct blast *blast;
+    bool held;
+    bool asking;
+    int64_t look_at_ms;
+    struct metric *metric;
+};
+
 struct stages {
     struct stages_parts parts;
     struct backoff_random random;
     struct budgets budgets;
     uint64_t tickets; /* given out at the gates */
+    struct held_kind held[STAGES_KINDS_MAX];
+    size_t held_count;
     struct work *run_first;
     struct work **run_last;
     struct work *parked; /* until the ledger opens */
@@ -110,6 +124,10 @@ void stages_redo_begin(struct stages *stages, struct work *work, bool done);
 /* True when the stage is an effect that is not repeated: the item is at the next, or at its end. */
 bool stages_redo_passes(struct stages *stages, struct work *work);
 bool stages_redo_ends(struct stages *stages, struct work *work, const struct step *step);
+
+/* stages_hold.c */
+bool stages_is_counted(const struct stages *stages, const struct work *work);
+void stages_hold(struct stages *stages, struct work *work);
 
 /* stages_gates.c */
 void stages_slot(struct stages *stages, struct work *work);

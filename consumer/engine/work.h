@@ -52,6 +52,7 @@ struct load {
 enum phase {
     PHASE_CLAIM,  /* take the lease, learn what is known */
     PHASE_ASK,    /* the stage's question */
+    PHASE_HOLD,   /* counted among the effects of its kind, or held with them */
     PHASE_SLOT,   /* a place among the destination's calls */
     PHASE_KEY,    /* a place among the calls of its key, such as the writes on one issue */
     PHASE_INTEND, /* write down that the effect is about to happen */

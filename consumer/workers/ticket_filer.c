@@ -398,6 +398,9 @@ static struct err bury(struct item *item, struct call *call)
 
 /* ---- the table --------------------------------------------------------------------------- */
 
+static const struct blast tickets = {.name = "tickets",
+                                     .setting = offsetof(struct config, limits.tickets_per_hour)};
+
 static const struct stage stages[STAGES] = {
     [WEIGH] = {.name = "weigh", .ask = ask_weigh, .answered = answered_weigh, .doubt = STAGE_READ},
     [FIND] = {.name = "find",
@@ -409,7 +412,8 @@ static const struct stage stages[STAGES] = {
                 .to = &jira_destination,
                 .ask = ask_create,
                 .answered = answered_create,
-                .doubt = FIND},
+                .doubt = FIND,
+                .blast = &tickets},
     [KEEP] = {.name = "keep", .ask = ask_keep, .answered = answered_keep, .doubt = STAGE_READ},
     [COMMENTS] = {.name = "comments",
                   .to = &jira_destination,

@@ -120,11 +120,28 @@ static uint64_t no_digest(const struct config *config)
     return 1;
 }
 
+static const struct blast things = {.name = "things",
+                                    .setting = offsetof(struct config, limits.tickets_per_hour)};
+
 static const struct stage stages[] = {
-    [FIND] = {"find", &vendor_kind, ask_find, read_find, STAGE_READ, false},
-    [CREATE] = {"create", &vendor_kind, ask_create, read_create, FIND, false},
-    [KEEP] = {"keep", NULL, ask_keep, read_keep, STAGE_READ, false},
-    [TELL] = {"tell", &vendor_kind, ask_tell, read_tell, STAGE_NOBODY, false},
+    [FIND] = {.name = "find",
+              .to = &vendor_kind,
+              .ask = ask_find,
+              .answered = read_find,
+              .doubt = STAGE_READ},
+    [CREATE] = {.name = "create",
+                .to = &vendor_kind,
+                .ask = ask_create,
+                .answered = read_create,
+                .doubt = FIND,
+                .blast = &things},
+    [KEEP] =
+        {.name = "keep", .to = NULL, .ask = ask_keep, .answered = read_keep, .doubt = STAGE_READ},
+    [TELL] = {.name = "tell",
+              .to = &vendor_kind,
+              .ask = ask_tell,
+              .answered = read_tell,
+              .doubt = STAGE_NOBODY},
 };
 
 const struct worker errand = {.name = "errand",

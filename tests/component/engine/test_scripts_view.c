@@ -350,6 +350,65 @@ static void test_theme_return(void **state)
     ROWS(state, rows);
 }
 
+/* Places: times in µs; 10 ms apart, no further off than 30 ms, 100 ms empty at birth. */
+static void test_budget_take(void **state)
+{
+#define TAKE_PLACES(now, jumps, wanted, hold, owner, heard)                                        \
+    {                                                                                              \
+        "budget_take", "1", "@b", now, jumps, "10000", wanted, "30000", "100000", hold, "60000",   \
+            owner, heard, "500000", "2000000", "100", "1"                                          \
+    }
+    static const struct row rows[] = {
+        {"it begins empty", TAKE_PLACES("1000000", "", "5", "0", "a", ""),
+         "[ok,,[],1000000,1100000,0,10000,70000,0]"},
+        {"as far as the horizon", TAKE_PLACES("1080000", "0", "5", "0", "a", "1000000"),
+         "[ok,,[],1080000,1100000,2,10000,10000,0]"},
+        {"the next are others", TAKE_PLACES("1095000", "0", "1", "0", "b", ""),
+         "[ok,,[],1095000,1120000,1,10000,5000,0]"},
+        {"a reading that lags does not turn it back",
+         TAKE_PLACES("1090000", "0", "1", "0", "a", ""), "[ok,,[],1095000,1130000,0,10000,5000,0]"},
+        {"a is silent: b gets its share less",
+         TAKE_PLACES("1700000", "0", "2", "0", "b", "1690000"),
+         "[ok,,[],1700000,1700000,2,11112,0,0]"},
+        {"a leaves", TAKE_PLACES("1800000", "0", "0", "0", "a", "bye"), "[ok,,[],1800000,*"},
+        {"so b has all", TAKE_PLACES("1900000", "0", "1", "0", "b", "1890000"),
+         "[ok,,[],1900000,1900000,1,10000,0,0]"},
+        {"refused: nobody", TAKE_PLACES("1910000", "0", "1", "500000", "b", "1900000"),
+         "[ok,,[],1910000,2410000,0,10000,470000,0]"},
+        {"the clock jumped back, b knows", TAKE_PLACES("1000", "0+", "1", "0", "b", "1900000"),
+         "[ok,,[],1000,501000,0,10000,470000,1]"},
+        {"c does not: it gets none", TAKE_PLACES("1910000", "0", "1", "0", "c", "1900000"),
+         "[ok,,[],1000,501000,0,*,1]"},
+        {"its key ends by itself", {"lives", "1", "@b"}, "true"},
+    };
+    ROWS(state, rows);
+#undef TAKE_PLACES
+}
+
+static void test_hold_take(void **state)
+{
+    static const struct row rows[] = {
+        {"one", {"hold_take", "2", "@h", "@c", "5000", "w/a", "2", "1000"}, "[go,,[]]"},
+        {"again: counted once",
+         {"hold_take", "2", "@h", "@c", "5100", "w/a", "2", "1000"},
+         "[go,,[]]"},
+        {"two", {"hold_take", "2", "@h", "@c", "5200", "w/b", "2", "1000"}, "[go,,[]]"},
+        {"three is one too many",
+         {"hold_take", "2", "@h", "@c", "5300", "w/c", "2", "1000"},
+         "[held,{\"since_ms\":5300,\"counted\":2},"
+         "[S,@h,,{\"since_ms\":5300,\"counted\":2}]]"},
+        {"and then nobody",
+         {"hold_take", "2", "@h", "@c", "9900", "w/a", "2", "1000"},
+         "[held,{*5300*},[]]"},
+        {"released", {"DEL", "@h"}, "1"},
+        {"the old ones count no more",
+         {"hold_take", "2", "@h", "@c", "9900", "w/d", "2", "1000"},
+         "[go,,[]]"},
+        {"they are gone", {"ZCARD", "@c"}, "1"},
+    };
+    ROWS(state, rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_restore_of_a_sorted_set),
         cmocka_unit_test(test_restore_clear),
         cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_budget_take),
+        cmocka_unit_test(test_hold_take),
     };
     return cmocka_run_group_tests(tests, rows_open, rows_close);
 }
