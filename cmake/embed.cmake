@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DOUT=… -DHEAD=p.lua -DFILES=a.lua;b.lua -P embed.cmake: each file becomes a C string
 # text_<name>, with HEAD before it.
-# Line by line, because a string literal may not be as long as a script.
+# Line by line, and without comments: C promises no more than 4095 bytes of a literal.
 file(WRITE ${OUT}.new "/* Made by cmake/embed.cmake. */\n")
 file(READ ${HEAD} head)
 foreach(path IN LISTS FILES)
     get_filename_component(name ${path} NAME_WE)
     file(READ ${path} text)
     string(PREPEND text "${head}")
+    string(REGEX REPLACE "(^|\n) *--[^\n]*" "\\1" text "${text}") # the lines keep their numbers
     string(REPLACE "\\" "\\\\" text "${text}")
     string(REPLACE "\"" "\\\"" text "${text}")
     string(REPLACE "\n" "\\n\"\n    \"" text "${text}")

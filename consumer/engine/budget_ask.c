@@ -20,7 +20,10 @@ void budget_ask(const struct budgets *home, const struct budget_asking *asking)
     span args[BUDGET_ARGS];
     span key = span_text(asking->key);
     for (size_t i = 0; i < BUDGET_ARGS; i++) {
-        (void)snprintf(rooms[i], sizeof(rooms[i]), "%" PRId64, asking->numbers[i]);
+        int64_t number = i == BUDGET_ARG_LEAD  ? budgets_lead_ms(home) * 1000
+                         : i == BUDGET_ARG_FAR ? (int64_t)BUDGET_FAR_MS * 1000
+                                               : asking->numbers[i];
+        (void)snprintf(rooms[i], sizeof(rooms[i]), "%" PRId64, number);
         args[i] = span_text(rooms[i]);
     }
     args[BUDGET_ARG_JUMPS] = span_text(asking->jumps);
@@ -76,6 +79,7 @@ void budget_key(const struct budget_name *name, span key, char out[BUDGET_KEY_MA
 
 struct key_ticket {
     struct budgets *home;
+    int64_t asked_ms;
     void (*done)(void *self, int64_t wait_ms, int64_t again_ms);
     void *self;
 };
@@ -83,6 +87,7 @@ struct key_ticket {
 static void on_key(void *self, enum ledger_result result, const struct redis_reply *reply)
 {
     struct key_ticket *ticket = self;
+    budgets_note_trip(ticket->home, clock_mono_ms(ticket->home->clock) - ticket->asked_ms);
     int64_t wait_ms = BUDGET_KEY_UNKNOWN;
     int64_t again_ms = 0;
     if (result == LEDGER_OK) {
@@ -105,7 +110,10 @@ static void ask_key(struct budgets *home, const struct budget_key_call *call, in
 {
     char key[BUDGET_KEY_MAX];
     struct key_ticket *ticket = mem_must_alloc(sizeof(*ticket));
-    *ticket = (struct key_ticket){.home = home, .done = call->done, .self = call->self};
+    *ticket = (struct key_ticket){.home = home,
+                                  .asked_ms = clock_mono_ms(home->clock),
+                                  .done = call->done,
+                                  .self = call->self};
     budget_key(call->name, call->key, key);
     /* A key that is not there was not used for a window, unless all of Redis is new: then it begins
      * empty. */

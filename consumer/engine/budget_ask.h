@@ -25,6 +25,8 @@ enum budget_arg {
     BUDGET_ARG_FORGET,
     BUDGET_ARG_RESERVE,
     BUDGET_ARG_STEP,
+    BUDGET_ARG_LEAD,
+    BUDGET_ARG_FAR,
     BUDGET_ARGS,
 };
 

@@ -13,6 +13,8 @@
 
 #define BUDGET_TIME_EVERY_MS  1000
 #define BUDGET_TIME_DRIFT_PPM 200
+#define BUDGET_TRIP_FAST_MS   10   /* is not worth a place */
+#define BUDGET_TRIP_MEMORY    4    /* answers */
 #define BUDGET_TIME_ERROR_US  2000 /* our clock is read in ms */
 
 void budgets_init(struct budgets *budgets, const struct config *config, struct ledger *ledger,
@@ -89,4 +91,19 @@ void budgets_ask_time(struct budgets *budgets, bool anyway)
         budgets->time_asked_ms = now;
         budgets->time.ask(budgets->time.self, on_time, budgets);
     }
+}
+
+void budgets_note_trip(struct budgets *budgets, int64_t ms)
+{
+    ms = ms < BUDGET_TRIP_MAX_MS ? ms : BUDGET_TRIP_MAX_MS; /* one outage is not a habit */
+    budgets->trip_ms += (ms - budgets->trip_ms) / BUDGET_TRIP_MEMORY;
+}
+
+int64_t budgets_lead_ms(const struct budgets *budgets)
+{
+    int64_t trip = budgets->trip_ms * 3 / 2; /* the next may take longer than most */
+    if (trip < BUDGET_TRIP_FAST_MS) {
+        return 0;
+    }
+    return trip < BUDGET_TRIP_MAX_MS ? trip : BUDGET_TRIP_MAX_MS;
 }

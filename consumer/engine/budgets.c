@@ -145,12 +145,13 @@ static void on_places(void *self, enum ledger_result result, const struct redis_
 {
     struct budget *budget = self;
     budget->asking = false;
+    budgets_note_trip(budget->home, mono(budget) - budget->asked_ms);
     if (result == LEDGER_OK) {
         keep_places(budget, reply);
     } else {
         int64_t held = budget->held_until_ms - mono(budget);
         budget->hold_us = held > 0 ? held * 1000 : 0; /* it may not have been told */
-        budget->ask_at_ms = mono(budget) + BUDGET_AGAIN_MS;
+        budget->again_at_ms = mono(budget) + BUDGET_AGAIN_MS;
     }
     drop_stale(budget); /* also what was asked for in another time, or view */
     plan(budget);
@@ -181,7 +182,7 @@ static void fetch(struct budget *budget, int64_t places)
     asking.numbers[BUDGET_ARG_INTERVAL] = budget->rule.interval_us;
     asking.numbers[BUDGET_ARG_WANTED] = places;
     asking.numbers[BUDGET_ARG_HORIZON] = (int64_t)BUDGET_HORIZON_MS * 1000;
-    int64_t spent_us = (int64_t)BUDGET_HORIZON_MS * 1000 + budget->rule.interval_us;
+    int64_t spent_us = (int64_t)BUDGET_FAR_MS * 1000 + budget->rule.interval_us;
     asking.numbers[BUDGET_ARG_EMPTY] =
         spent_us > BUDGET_EMPTY_MS * 1000 ? spent_us : BUDGET_EMPTY_MS * 1000;
     asking.numbers[BUDGET_ARG_STEP] = cost_max_of(budget);
@@ -206,7 +207,7 @@ static bool may_spend_reserve(const struct budget *budget)
     int64_t now = mono(budget);
     return budget->heard && budget->wanted > 0 && !budget_is_held(budget) &&
            budget->home->config->budgets.reserve_percent > 0 &&
-           now - budget->heard_ms > BUDGET_SILENCE_MS + BUDGET_HORIZON_MS &&
+           now - budget->heard_ms > BUDGET_SILENCE_MS + BUDGET_FAR_MS &&
            now - budget->answers_ms < BUDGET_FORGET_MS;
 }
 
@@ -273,7 +274,10 @@ static int64_t next_question_ms(const struct budget *budget)
     if (budget->wanted > (int64_t)budget->count && !budget_is_held(budget)) {
         at = sooner(at, budget->ask_at_ms > now ? budget->ask_at_ms : now + BUDGET_AGAIN_MS);
     }
-    return at;
+    if (budget->hold_us > 0) {
+        at = sooner(at, now);
+    }
+    return at < budget->again_at_ms ? budget->again_at_ms : at;
 }
 
 static void set_timer(struct budget *budget)
@@ -285,7 +289,7 @@ static void set_timer(struct budget *budget)
         at = budget_is_held(budget) ? sooner(at, budget->held_until_ms) : at;
     }
     if (budget->asking && budget->wanted > 0 && budget->heard) {
-        int64_t from = budget->heard_ms + BUDGET_SILENCE_MS + BUDGET_HORIZON_MS + 1;
+        int64_t from = budget->heard_ms + BUDGET_SILENCE_MS + BUDGET_FAR_MS + 1;
         from = from < budget->reserve_ms ? budget->reserve_ms : from;
         at = sooner(at, from <= now ? now + BUDGET_AGAIN_MS : from);
     }
@@ -305,7 +309,7 @@ static void plan(struct budget *budget)
     if (budget->wanted > 0) {
         budget->used_ms = now;
     }
-    if (!budget->asking && ledger_is_open(budget->home->ledger)) {
+    if (!budget->asking && now >= budget->again_at_ms && ledger_is_open(budget->home->ledger)) {
         bool held = budget_is_held(budget);
         int64_t places = now >= budget->ask_at_ms && !held ? appetite(budget) : 0;
         bool beat = budget->heard && now - budget->asked_ms >= BUDGET_BEAT_MS;

@@ -20,8 +20,11 @@
 #define BUDGET_SALT_BYTES 32
 #define BUDGET_KEY_MAX    128
 #define BUDGET_PLACES_MAX 512 /* fetched ahead */
-#define BUDGET_HORIZON_MS 500 /* no place is fetched that lies further off */
-#define BUDGET_LEAD_MS    250 /* what comes before a call (writing down the intent) may take */
+#define BUDGET_HORIZON_MS 500 /* no place is fetched that lies further off, */
+/* unless Redis is slow: then counted from when its answer is expected, but that at most so late. */
+#define BUDGET_TRIP_MAX_MS 1000
+#define BUDGET_FAR_MS      (BUDGET_HORIZON_MS + BUDGET_TRIP_MAX_MS)
+#define BUDGET_LEAD_MS     250 /* what comes before a call (writing down the intent) may take */
 
 /* Whose calls a budget counts. */
 struct budget_name {
@@ -55,7 +58,8 @@ struct budgets {
     int64_t ahead_us;     /* of the shared clock before our monotonic one, */
     int64_t ahead_min_us; /* which lies between these two */
     int64_t ahead_max_us;
-    uint64_t moves; /* jumps of the shared clock */
+    uint64_t moves;  /* jumps of the shared clock */
+    int64_t trip_ms; /* how long answers took lately, on average */
 };
 
 struct budget {
@@ -77,9 +81,10 @@ struct budget {
     int64_t heard_ms;     /* when that came, on our clock */
     int64_t answers_ms;   /* when what it answered was asked */
     int64_t asked_ms;
-    int64_t ask_at_ms; /* not sooner: there will be no place */
-    int64_t used_ms;   /* when something last waited for a place */
-    int64_t hold_us;   /* to be told to the others: the vendor refused */
+    int64_t ask_at_ms;   /* not sooner: there will be no place */
+    int64_t again_at_ms; /* nor before that: Redis did not answer */
+    int64_t used_ms;     /* when something last waited for a place */
+    int64_t hold_us;     /* to be told to the others: the vendor refused */
     int64_t held_until_ms;
     int64_t reserve_ms; /* when the reserve's next place is */
     int64_t share_us;   /* when this process may have its next place, below 100 percent */
@@ -98,6 +103,11 @@ void budgets_init(struct budgets *budgets, const struct config *config, struct l
 int64_t budgets_clock_us(const struct budgets *budgets);
 /* Asks for it when what we know is old, or `now`. */
 void budgets_ask_time(struct budgets *budgets, bool now);
+
+/* An answer took so long. */
+void budgets_note_trip(struct budgets *budgets, int64_t ms);
+/* Places nearer than that would lapse on their way to us. */
+int64_t budgets_lead_ms(const struct budgets *budgets);
 
 /* `name` says whose calls are counted, see budget_name. */
 void budget_open(struct budget *budget, struct budgets *home, struct budget_rule rule,

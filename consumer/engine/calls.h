@@ -33,6 +33,7 @@ struct gate {
     struct work *ready;
     struct work **ready_last;
     int64_t admitted;      /* cost of the calls that began and were not sent */
+    int64_t prepare_ms;    /* what comes before a call took lately, on average */
     unsigned refused;      /* 429s in a row */
     int64_t held_until_ms; /* after one, without a budget */
     struct timer wake;

@@ -81,6 +81,7 @@ void stages_opened(struct stages *stages)
         stages_enqueue(stages, work);
         work = next;
     }
+    stages_gates_opened(stages);
 }
 
 static void on_awake(void *self)
@@ -352,6 +353,7 @@ static void ask(struct stages *stages, struct work *work)
             return;
         }
         work->key_had = false;
+        work->noted = false;
         if (stages->parts.dry && stage_is_effect(stage)) {
             stages_would_send(stages, work);
             return;

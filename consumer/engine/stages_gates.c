@@ -11,9 +11,9 @@
 
 #include "consumer/engine/budget_ask.h"
 
-#define GATE_KEY_EARLY_MS 20 /* a key's place that is so near need not be waited for */
-#define GATE_HOLD_MIN_MS  1000
-#define GATE_HOLD_MAX_MS  30000
+#define GATE_HOLD_MIN_MS 1000
+#define GATE_MEMORY      8 /* calls */
+#define GATE_HOLD_MAX_MS 30000
 
 struct destination *stages_destination(struct stages *stages, const struct work *work)
 {
@@ -51,12 +51,6 @@ static int64_t cost_of(const struct work *work)
 static void serve(struct stages *stages, struct destination *to);
 static void on_gate(void *self);
 
-static struct budget_name name_of(const struct gate *gate)
-{
-    return (struct budget_name){
-        .destination = gate->to->kind->name, .class = gate->class, .salt = gate->to->salt};
-}
-
 static struct gate *make_gate(struct stages *stages, struct destination *to, const char *class)
 {
     CHECK(to->gate_count < DESTINATION_GATES_MAX);
@@ -69,7 +63,7 @@ static struct gate *make_gate(struct stages *stages, struct destination *to, con
     gate->key_rule = budget_rule_of(config, to->kind, class, true);
     gate->queue =
         metric_gauge("hearback_calls_waiting", "Calls that wait for their turn.", "class", class);
-    struct budget_name name = name_of(gate);
+    struct budget_name name = stages_budget_name(gate);
     gate->limited = rule.interval_us > 0;
     if (gate->limited) {
         budget_open(&gate->budget, &stages->budgets, rule, &name);
@@ -103,6 +97,15 @@ void stages_gates_close(struct stages *stages)
     }
 }
 
+void stages_gates_opened(struct stages *stages)
+{
+    for (size_t d = 0; d < stages->parts.destination_count; d++) {
+        for (size_t i = 0; i < stages->parts.destinations[d].gate_count; i++) {
+            on_gate(&stages->parts.destinations[d].gates[i]);
+        }
+    }
+}
+
 static void tell_budget(struct gate *gate)
 {
     if (gate->limited) {
@@ -126,7 +129,9 @@ static bool has_room(struct gate *gate)
     if (!gate->limited || (gate->admitted == 0 && budget_is_idle(&gate->budget))) {
         return true;
     }
-    return gate->admitted + cost_of(gate->waiting) <= budget_near(&gate->budget);
+    int64_t slow_ms = gate->prepare_ms > BUDGET_LEAD_MS ? gate->prepare_ms - BUDGET_LEAD_MS : 0;
+    return gate->admitted + cost_of(gate->waiting) <=
+           budget_near(&gate->budget) + slow_ms * 1000 / gate->budget.rule.interval_us;
 }
 
 /* ---- the queue --------------------------------------------------------------------------- */
@@ -226,16 +231,6 @@ static void arm_probe(struct stages *stages, struct destination *to)
     }
 }
 
-static enum phase first_phase(const struct stages *stages, const struct work *work)
-{
-    bool by_key = work->gate->key_rule.interval_us > 0 && work->call.budget_key.len > 0;
-    if (by_key && !work->key_had) {
-        return PHASE_KEY;
-    }
-    bool noted = stage_is_effect(stage_of(stages, work)) && !work->redo;
-    return noted ? PHASE_INTEND : PHASE_SEND;
-}
-
 static void serve(struct stages *stages, struct destination *to)
 {
     for (size_t i = 0; i < to->gate_count; i++) {
@@ -257,8 +252,9 @@ static void serve(struct stages *stages, struct destination *to)
         work->probe = probe;
         work->admitted = cost_of(work);
         work->gate->admitted += work->admitted;
+        work->admitted_ms = stages_now(stages);
         to->calls_out++;
-        work->phase = first_phase(stages, work);
+        work->phase = stages_next_phase(stages, work);
         stages_enqueue(stages, work);
     }
 }
@@ -326,46 +322,6 @@ void stages_turn_back(struct stages *stages, struct work *work)
     }
 }
 
-/* ---- a key's place ----------------------------------------------------------------------- */
-
-static void on_key(void *self, int64_t wait_ms, int64_t again_ms)
-{
-    struct work *work = self;
-    struct stages *stages = work->home;
-    int64_t now = stages_now(stages);
-    work->owed = false;
-    if (wait_ms >= 0) {
-        work->key_had = true;
-        work->key_until_ms = now + wait_ms + work->gate->key_rule.late_us / 1000;
-        if (wait_ms <= GATE_KEY_EARLY_MS) {
-            work->phase = first_phase(stages, work);
-            stages_enqueue(stages, work);
-            return;
-        }
-    }
-    /* It waits without a slot. */
-    stages_unslot(stages, work);
-    work->phase = PHASE_SLOT;
-    stages_sleep(stages, work,
-                 wait_ms >= 0                 ? wait_ms
-                 : wait_ms == BUDGET_KEY_FULL ? again_ms
-                                              : STAGES_LEDGER_RETRY_MS);
-}
-
-void stages_key(struct stages *stages, struct work *work)
-{
-    struct budget_name name = name_of(work->gate);
-    struct budget_key_call call = {.name = &name,
-                                   .key = work->call.budget_key,
-                                   .rule = work->gate->key_rule,
-                                   .done = on_key,
-                                   .self = work};
-    work->owed = budget_key_take(&stages->budgets, &call);
-    if (!work->owed) {
-        on_key(work, BUDGET_KEY_UNKNOWN, 0);
-    }
-}
-
 /* ---- the gate ---------------------------------------------------------------------------- */
 
 static bool may_be_sent(struct stages *stages, const struct work *work)
@@ -380,6 +336,7 @@ static bool may_be_sent(struct stages *stages, const struct work *work)
 bool stages_gate_passes(struct stages *stages, struct work *work)
 {
     struct gate *gate = work->gate;
+    gate->prepare_ms += (stages_now(stages) - work->admitted_ms - gate->prepare_ms) / GATE_MEMORY;
     if (!may_be_sent(stages, work)) {
         stages_turn_back(stages, work);
         return false;
@@ -466,7 +423,7 @@ void stages_gate_refused(struct stages *stages, struct work *work, enum limit_sc
                                                    : "too many calls of this class"),
         L_TEXT("expected", "a limit as it is set, and nobody else who uses this login"));
     if (scope == LIMIT_SCOPE_KEY && work->call.budget_key.len > 0) {
-        struct budget_name name = name_of(gate);
+        struct budget_name name = stages_budget_name(gate);
         struct budget_key_call call = {
             .name = &name, .key = work->call.budget_key, .rule = gate->key_rule};
         budget_key_hold(&stages->budgets, &call, wait_ms);

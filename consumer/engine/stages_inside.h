@@ -2,9 +2,8 @@
  *
  * What the files of the stage driver share: stages.c (the steps), stages_lease.c,
  * stages_ledger.c (claim and record), stages_later.c, stages_modes.c (dry run and
- * redo), stages_hold.c, stages_gates.c (whose turn it is), stages_calls.c (calls and answers) and
- * deadletter.c.
- * Nobody else includes this.
+ * redo), stages_hold.c, stages_gates.c (whose turn it is), stages_key.c, stages_calls.c (calls and
+ * answers) and deadletter.c. Nobody else includes this.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_STAGES_INSIDE_H
 #define HEARBACK_CONSUMER_ENGINE_STAGES_INSIDE_H
@@ -131,7 +130,6 @@ void stages_hold(struct stages *stages, struct work *work);
 
 /* stages_gates.c */
 void stages_slot(struct stages *stages, struct work *work);
-void stages_key(struct stages *stages, struct work *work);
 void stages_unslot(struct stages *stages, struct work *work); /* a slot that was not used */
 void stages_free_slot(struct stages *stages, struct work *work, struct destination *to);
 /* A call that begins now is to end, whatever comes of it, while the lease is ours. */
@@ -143,11 +141,21 @@ bool stages_gate_passes(struct stages *stages, struct work *work);
 void stages_gate_refused(struct stages *stages, struct work *work, enum limit_scope scope);
 void stages_gate_answered(struct work *work);
 void stages_leave_queue(struct stages *stages, struct work *work);
+/* The ledger can be asked again. */
+void stages_gates_opened(struct stages *stages);
 void stages_gates_close(struct stages *stages);
 struct destination *stages_destination(struct stages *stages, const struct work *work);
 /* Of the effect just sent and not answered clearly: from when on it happens no more. */
 int64_t stages_quiet_from(struct stages *stages, const struct work *work);
 bool stages_breaker_open(struct stages *stages, const struct work *work);
+
+/* stages_key.c */
+/* The name under which a class's budget is shared. */
+struct budget_name stages_budget_name(const struct gate *gate);
+/* What an item that has its slot needs next: PHASE_INTEND, PHASE_KEY or PHASE_SEND. */
+enum phase stages_next_phase(const struct stages *stages, const struct work *work);
+void stages_noted(struct stages *stages, struct work *work); /* the intention stands */
+void stages_key(struct stages *stages, struct work *work);
 
 /* stages_calls.c */
 void stages_send(struct stages *stages, struct work *work);

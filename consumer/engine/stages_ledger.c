@@ -295,8 +295,7 @@ static void on_intended(void *self, enum ledger_result result, const struct redi
     } else {
         /* The script renewed the lease after the broker had the line. */
         stages_hold_until(stages, work, work->intend_sent_ms);
-        work->phase = PHASE_SEND;
-        stages_send(stages, work);
+        stages_noted(stages, work);
     }
 }
 

@@ -81,7 +81,9 @@ struct work {
     bool probe;
     struct gate *gate;      /* of the call, from PHASE_SLOT on */
     uint64_t ticket;        /* its turn there */
-    int64_t admitted;       /* its cost, while it is one of gate->admitted */
+    int64_t admitted;       /* its cost, while it is one of gate->admitted, */
+    int64_t admitted_ms;    /* since then */
+    bool noted;             /* the intention stands, since the question was last asked */
     bool key_had;           /* a place among its key's calls, */
     int64_t key_until_ms;   /* which lapses then */
     unsigned refused_count; /* by its vendor, for good */

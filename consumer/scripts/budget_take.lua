@@ -8,23 +8,25 @@
 --       8 time to live of the key in ms   9 owner, "" without a reserve   10 the clock in the last
 --       answer it received, "" none, "bye": it leaves   11 silence after which an owner may spend
 --       its reserve, 12 and no longer   13 the reserve of one owner, in thousandths
---       14 places come in such numbers
+--       14 places come in such numbers   15 no place is sooner than so far off: the answer takes
+--       that long   16 nobody has places further off than that
 -- Returns {"ok", "", journal, clock, first place, places given, between them, until the next, g}
 -- After a jump nobody gets a place until those given before are spent, and nobody who does not know
 -- of it. Not journaled.
 local key = KEYS[1]
 local now, jumps, interval = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local wanted, horizon = tonumber(ARGV[4]), tonumber(ARGV[5])
+local lead, far = tonumber(ARGV[15]), tonumber(ARGV[16])
 local known = redis.call('HMGET', key, 'b', 't', 'g')
 local clock, free, g = tonumber(known[1] or now), tonumber(known[2] or now), known[3] or '0'
 if not known[1] then
     free = now + tonumber(ARGV[6])
 elseif jumps == g .. '+' or clock - now > 2000000 and (jumps == '' or jumps == '-') then
-    free = now + math.max(horizon + interval, free - clock)
+    free = now + math.max(far + interval, free - clock)
     clock = now
     g = tostring(tonumber(g) + 1)
 elseif jumps == '' and now - clock > 2000000 then
-    free = math.max(free, now + horizon + interval)
+    free = math.max(free, now + far + interval)
 elseif jumps ~= '' and jumps ~= '-' and jumps ~= g then
     now = clock
     wanted = 0
@@ -64,7 +66,9 @@ if tonumber(ARGV[7]) > 0 then
     free = math.max(free, clock + tonumber(ARGV[7]))
 end
 local given = 0
+horizon = horizon + lead
 if wanted > 0 and free <= clock + horizon then
+    free = math.max(free, clock + lead)
     given = math.min(wanted, math.floor((clock + horizon - free) / interval) + 1)
     given = given - given % math.min(given, tonumber(ARGV[14]))
 end
