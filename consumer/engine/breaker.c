@@ -40,6 +40,8 @@ int64_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ms)
 static bool opens(struct breaker *breaker, enum breaker_outcome outcome)
 {
     switch (outcome) {
+    case BREAKER_UNHEARD:
+        return false;
     case BREAKER_SUCCESS:
         breaker->failures = 0;
         breaker->refusals = 0;
@@ -80,6 +82,10 @@ bool breaker_tell(struct breaker *breaker, bool probe, enum breaker_outcome outc
         return opened;
     }
     CHECK(breaker->state == BREAKER_PROBING);
+    if (outcome == BREAKER_UNHEARD) {
+        breaker_unused(breaker, probe); /* made anew at once */
+        return false;
+    }
     /* What was broken and now refuses one request is broken no more. */
     bool mended = outcome == BREAKER_REFUSED && breaker->broken;
     if (outcome == BREAKER_SUCCESS || mended) {

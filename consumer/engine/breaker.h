@@ -15,6 +15,7 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_PROBING };
 /* What a call came to, as far as the destination is concerned. */
 enum breaker_outcome {
     BREAKER_SUCCESS,  /* it did what was asked, or answered it */
+    BREAKER_UNHEARD,  /* nothing was heard of it, for a reason that says nothing of it */
     BREAKER_NEITHER,  /* it is there, and said nothing of the request: too many, a conflict */
     BREAKER_REFUSED,  /* this request, for good */
     BREAKER_FAILED,   /* no answer, or that of something broken */

@@ -113,7 +113,7 @@ static void tell_gate(struct stages *stages, struct work *work, const struct rep
     if (reply->status == 429) {
         stages_gate_refused(stages, work,
                             kind->limited != NULL ? kind->limited(reply) : LIMIT_SCOPE_CLASS);
-    } else if (outcome != BREAKER_FAILED) {
+    } else if (outcome != BREAKER_FAILED && outcome != BREAKER_UNHEARD) {
         stages_gate_answered(work);
     }
 }

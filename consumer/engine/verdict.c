@@ -113,6 +113,13 @@ enum breaker_outcome verdict_outcome(int transport, bool reached, int status)
     if (transport == CURLE_OK) {
         return find_status(status)->outcome;
     }
+    if (transport == CURLE_SEND_FAIL_REWIND) {
+        /* A kept connection that the peer closed as the request went out tells neither way: the
+         * peer had answered on it, and many close theirs after so long, or all at once when a
+         * balancer is renewed. It cannot go on for ever: a connection is kept only behind an
+         * answer, which tells. */
+        return BREAKER_UNHEARD;
+    }
     return transport_verdict(transport, reached) == VERDICT_FAULT ? BREAKER_AT_FAULT
                                                                   : BREAKER_FAILED;
 }

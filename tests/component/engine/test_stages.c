@@ -343,6 +343,35 @@ static void test_nonsense_opens_the_breaker(void **state)
     expect_settled(bench, 1);
 }
 
+/* Neither for the destination nor against it; a probe that met one is made anew. */
+static void test_kept_connections_tell_nothing(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    static const struct fake_answer late = {.transport = 65};
+    static const struct fake_answer broken = {.status = 500};
+    rig->config.breaker.failures = 3;
+    rig->config.retry.cap_ms = 4 * SECOND;
+    (void)rig_admit(rig, "a", "k");
+    rig_settle(rig);
+    const struct fake_answer answers[] = {late, late, late, late, broken, late, broken, late};
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        answer(rig, "GET /find/a", answers[i]);
+        assert_int_equal(rig->to.breaker.state, BREAKER_CLOSED);
+        rig_move(rig, 4 * SECOND);
+    }
+    answer(rig, "GET /find/a", broken);
+    assert_int_equal(rig->to.breaker.state, BREAKER_OPEN);
+    rig_move(rig, 15 * SECOND);
+    answer(rig, "GET /find/a", late);
+    assert_int_equal(rig->to.breaker.state, BREAKER_OPEN);
+    rig_move(rig, 4 * SECOND); /* not twice the time */
+    answer(rig, "GET /find/a", OK_NOT_FOUND);
+    assert_int_equal(rig->to.breaker.state, BREAKER_CLOSED);
+    vendor_serve(&bench->vendor, rig, HOUR);
+    expect_settled(bench, 1);
+}
+
 static void test_other_keys_go_on(void **state)
 {
     struct bench *bench = *state;
@@ -415,6 +444,7 @@ int main(void)
         ON_A_BENCH(test_dead_at_once),
         ON_A_BENCH(test_breaker),
         ON_A_BENCH(test_nonsense_opens_the_breaker),
+        ON_A_BENCH(test_kept_connections_tell_nothing),
         ON_A_BENCH(test_other_keys_go_on),
         ON_A_BENCH(test_one_key_keeps_its_order),
         ON_A_BENCH(test_slots),
