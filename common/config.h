@@ -73,10 +73,12 @@ struct config_source {
 struct config_worker {
     char *mode; /* live | observe */
     char *ops;
-    int64_t items_max;            /* items in flight */
-    int64_t items_per_record_max; /* of which one record may hold */
-    int64_t calls_max;            /* HTTP calls in flight */
-    int64_t lease_ms;             /* of an order key; more than the longest call time-out */
+    int64_t items_max;                 /* items in flight */
+    int64_t items_per_record_max;      /* of which one record may hold */
+    int64_t items_per_key_max;         /* of which one order key may hold */
+    int64_t items_per_destination_max; /* of which one destination of several may hold */
+    int64_t calls_max;                 /* HTTP calls in flight */
+    int64_t lease_ms;                  /* of an order key; more than the longest call time-out */
     int64_t drain_deadline_ms;
     int64_t reply_bytes_max;
     int64_t restore_wait_ms; /* how long another worker's restore lease is believed */

@@ -162,6 +162,14 @@ static const struct config_row worker_rows[] = {
     {"items_per_record_max", CONFIG_WHOLE, AT(worker, items_per_record_max), .standard = "64",
      .min = "1", .max = "65536",
      .help = "Items in flight of one record, so that a huge one leaves room for the others."},
+    {"items_per_key_max", CONFIG_WHOLE, AT(worker, items_per_key_max), .standard = "16", .min = "1",
+     .max = "65536",
+     .help = "Items in flight of one theme or person, which wait for each other: so that a hot one "
+             "leaves room for the others."},
+    {"items_per_destination_max", CONFIG_WHOLE, AT(worker, items_per_destination_max),
+     .standard = "256", .min = "1", .max = "65536",
+     .help = "Items in flight at one destination when the worker has several, so that a broken one "
+             "leaves room for the others."},
     {"calls_max", CONFIG_WHOLE, AT(worker, calls_max), .standard = "32", .min = "1", .max = "1024",
      .help = "HTTP calls in flight at a time."},
     {"lease", CONFIG_DURATION, AT(worker, lease_ms), .standard = "45s", .min = "1s", .max = "30m",

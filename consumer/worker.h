@@ -252,8 +252,10 @@ struct worker {
     const char *help;
     const struct stage *stages;
     size_t stage_count;
-    /* Makes the record's next item (effect_id, order_key, part) or answers *made = false at the
-     * end. ERR_POISON: the record is a dead letter. ERR_RETRY: no memory now. */
+    /* Makes the record's item number job->made (effect_id, order_key, part) or answers *made =
+     * false at the end. The same one may be asked for again, when there was no room for it, and
+     * earlier ones: it is the same then. job->state NULL: the record was not read, or is to be read
+     * again. ERR_POISON: the record is a dead letter. ERR_RETRY: no memory now. */
     MUST_USE struct err (*itemise)(struct job *job, struct item *next, bool *made);
     /* The item's own part of the record, for its dead letter; nothing of a person. */
     void (*fragment)(const struct item *item, struct buf *out);

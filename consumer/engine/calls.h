@@ -53,6 +53,7 @@ struct destination {
     struct gate gates[DESTINATION_GATES_MAX];
     size_t gate_count;
     struct stages *home; /* while its probe's timer is set */
+    size_t items;        /* of order keys of which the first is here; see intake_room.c */
 };
 
 struct transfer {

@@ -71,6 +71,12 @@ static bool wanted(void *self, const struct load *load)
     return intake_wants(engine->intake, load);
 }
 
+static bool crowded(void *self, struct work *work, struct destination *to)
+{
+    const struct engine *engine = self;
+    return intake_crowded(engine->intake, work, to);
+}
+
 static void would(void *self, const struct item *item, const char *stage, const char *what)
 {
     const struct engine *engine = self;
@@ -127,6 +133,7 @@ static void build_stages(struct engine *engine, uint64_t seed)
         .would = would,
         .settled = settled,
         .wanted = wanted,
+        .crowded = crowded,
         .self = engine});
 }
 
@@ -146,6 +153,8 @@ static struct err build_intake(struct engine *engine)
                                  .ledger = engine->ledger,
                                  .stages = engine->stages,
                                  .pool = &engine->pool,
+                                 .order = &engine->order,
+                                 .destination_count = engine->destination_count,
                                  .outbox = kafka_outbox_interface(engine->outbox),
                                  .dry = engine->dry,
                                  .replay = engine->replay,

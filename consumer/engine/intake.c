@@ -65,6 +65,9 @@ static void make_metrics(struct intake *intake)
     intake->metric_catching_up =
         metric_gauge("hearback_catching_up", "1 while the worker is far behind.", NULL, NULL);
     metric_set(intake->metric_catching_up, 0);
+    intake->metric_waiting = metric_gauge(
+        "hearback_items_without_room",
+        "Items not begun: their record, key or destination has its share of the pool.", NULL, NULL);
     for (size_t i = 0; i < COUNT_OF(intake->topics); i++) {
         struct intake_topic *topic = &intake->topics[i];
         topic->metric_partitions =
@@ -159,7 +162,8 @@ static bool has_room(struct intake *intake)
     size_t high = pool->count / 4;
     size_t spare = pool->count - pool->used;
     intake->full = intake->full ? spare < high : spare < low;
-    return !intake->full && intake->unmade == NULL && intake->loads < pool->count * 4;
+    return !intake->full && intake->loads < pool->count * 4 &&
+           intake->load_bytes < INTAKE_OPEN_BYTES;
 }
 
 /* What a run of records came to, counted once and not record by record. */
@@ -219,7 +223,9 @@ static bool open_oldest(struct intake *intake, struct tally *tally)
         rd_kafka_message_destroy(m);
     } else {
         intake_open(intake, partition, m);
-        intake_pump(intake);
+        if (intake->unmade->next == NULL) { /* else all in one pass, later */
+            intake_pump(intake);
+        }
     }
     return true;
 }
@@ -231,6 +237,7 @@ static void open_stash(struct intake *intake)
     while (intake->stash.count > 0 && tally.read - tally.skipped < INTAKE_OPEN_MAX &&
            open_oldest(intake, &tally)) {
     }
+    intake_pump(intake);
     if (tally.read > 0) {
         metric_add(intake->metric_records, tally.read);
         metric_add(intake->metric_skipped, tally.skipped);

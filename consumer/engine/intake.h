@@ -27,6 +27,7 @@ struct partition {
     bool at_end;        /* its end was reached, and nothing came since */
     int64_t end_offset; /* where that was: all below it came before */
     int64_t read_ms;    /* the newest timestamp read */
+    uint64_t barred;    /* the pass in which nothing behind an earlier record may be made */
     int64_t until;      /* of a replay: the first offset it does not read */
     bool replayed;      /* a replay has read it to there */
 };
@@ -41,6 +42,8 @@ struct intake_parts {
     struct ledger *ledger;
     struct stages *stages;
     struct pool *pool;
+    struct order *order;
+    size_t destination_count;
     struct outbox outbox;
     bool dry;                    /* no marks, no letters: what would be done is only told */
     const struct replay *replay; /* NULL: the work of the group */
@@ -77,6 +80,7 @@ bool intake_replayed(const struct intake *intake);
 /* For the stage driver's hooks. */
 void intake_settled(void *self, struct load *load);
 bool intake_wants(void *self, const struct load *load);
+bool intake_crowded(struct intake *intake, struct work *work, struct destination *to);
 /* True once after partitions went: what belonged to them is to be given back. */
 bool intake_shrank(struct intake *intake);
 size_t intake_loads(const struct intake *intake);

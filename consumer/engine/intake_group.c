@@ -102,6 +102,7 @@ static void gone(struct intake *intake, const rd_kafka_topic_partition_t *at)
         partition->assigned = false;
         partition->generation++;
         intake->shrank = true;
+        intake->news = true;
         drop_stashed(intake, partition);
         seen_flush(&partition->seen);
         metric_add(partition->topic->metric_partitions, -1);

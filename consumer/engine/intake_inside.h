@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the intake share: intake.c (consuming), intake_group.c
- * (partitions and the group), intake_loads.c (open records and their items),
+ * (partitions and the group), intake_loads.c (open records), intake_items.c (their
+ * items), intake_room.c (shares of the pool),
  * intake_watch.c (lag), intake_reset.c (offsets that are not as expected) and
  * intake_retry.c (records that are taken up again).
  * Nobody else includes this.
@@ -31,6 +32,7 @@
 #define INTAKE_MEMORY_WAIT_MS 60000 /* then a record that cannot be held is a dead letter */
 #define INTAKE_HEARD_MS       1000  /* a record is here within that time, when nothing is behind */
 #define INTAKE_ARENA_BYTES    (64u << 20)
+#define INTAKE_OPEN_BYTES     (64u << 20) /* of open records, which a share may keep waiting */
 
 enum { INTAKE_SOURCE, INTAKE_RETRY, INTAKE_TOPICS };
 
@@ -65,15 +67,21 @@ struct intake {
     int64_t taken_records;
     bool catching_up;
     int64_t watched_ms;
-    struct load *unmade; /* loads whose cursor is not at its end, in order */
+    struct load *unmade; /* loads of which items are to be made, in order */
     struct load **unmade_last;
+    bool news;       /* a pass over them may come to something */
+    uint64_t pumped; /* how many had returned to the pool at the last one */
+    uint64_t pass;
+    size_t tickets;
     size_t loads;
+    size_t load_bytes; /* of their messages */
     int64_t polled_ms;
     int64_t short_since_ms;
     bool paused;
     struct metric *metric_records;
     struct metric *metric_skipped;
     struct metric *metric_catching_up;
+    struct metric *metric_waiting;
 };
 
 /* intake_group.c */
@@ -91,8 +99,39 @@ void intake_pause(struct intake *intake, bool paused);
 
 /* intake_loads.c */
 void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *message);
+
+/* What came of making a load's items. */
+enum made {
+    MADE_ALL,
+    MADE_WAITS,    /* the others wait in the lines of their keys: later records may go on */
+    MADE_BARS,     /* which keys the others have is not known: nothing of the partition may go on */
+    MADE_NO_PLACE, /* the pool is used up */
+};
+
+/* intake_items.c */
 /* Makes items of open records while there is room. */
 void intake_pump(struct intake *intake);
+/* The load's item number `index`, into `item`. */
+MUST_USE struct err intake_itemise(struct intake *intake, struct load *load, size_t index,
+                                   struct item *item, bool *made);
+bool intake_item_wanted(const struct intake *intake, const struct item *item);
+void intake_admit(struct intake *intake, struct load *load, size_t index, struct work *work);
+/* The record becomes a dead letter. */
+void intake_bury(struct intake *intake, struct load *load, struct err err);
+/* Memory was short. True when that went on for so long that the record was buried. */
+bool intake_gives_up(struct intake *intake, struct load *load, struct err err);
+
+/* intake_room.c */
+bool intake_record_admits(const struct intake *intake, const struct load *load);
+/* May an item of this key be made that no ticket stands for? */
+bool intake_key_admits(const struct intake *intake, span name);
+/* Lists what is still to be made of the load. */
+enum made intake_list(struct intake *intake, struct load *load);
+/* Makes what can be made of what is listed. */
+enum made intake_make_listed(struct intake *intake, struct load *load);
+void intake_drop_tickets(struct intake *intake, struct load *load);
+/* The load waits: what was read of it may go. */
+void intake_forget(struct load *load);
 
 /* intake_reset.c */
 /* The partition's next record is not the one expected. */

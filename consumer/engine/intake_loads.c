@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Open records and the items made of them. A record's items come from a cursor
- * as there is room; it is settled when its cursor is at the end and none of its
- * items is open. One thread.
+ * Open records: from a message to a load, and to its end. It is settled when all
+ * its items were made and none of them is open. One thread.
  */
-#include "consumer/engine/deadletter.h"
 #include "consumer/engine/intake_inside.h"
 
 static void free_load(struct intake *intake, struct load *load)
@@ -13,6 +11,7 @@ static void free_load(struct intake *intake, struct load *load)
         intake->parts.late_closed(intake->parts.self, &load->job.record);
     }
     arena_close(&load->job.arena);
+    intake->load_bytes -= load->message->len;
     rd_kafka_message_destroy(load->message);
     mem_free(load);
     intake->loads--;
@@ -25,9 +24,13 @@ bool intake_wants(void *self, const struct load *load)
            load->generation == load->partition->generation;
 }
 
-static void unlink_unmade(struct intake *intake, const struct load *load)
+static void unlink_unmade(struct intake *intake, struct load *load)
 {
     struct load **at = &intake->unmade;
+    if (!load->listed) {
+        return;
+    }
+    load->listed = false;
     while (*at != NULL && *at != load) {
         at = &(*at)->next;
     }
@@ -44,6 +47,7 @@ void intake_settled(void *self, struct load *load)
     struct intake *intake = self;
     struct partition *partition = load->partition;
     unlink_unmade(intake, load);
+    intake_drop_tickets(intake, load);
     bool ours = partition->assigned && load->generation == partition->generation;
     if (!load->spoiled && ours && !load->late) {
         window_settle(&partition->window, load->job.record.offset);
@@ -104,7 +108,10 @@ static struct load *make_load(struct intake *intake, struct partition *partition
     }
     *intake->unmade_last = load;
     intake->unmade_last = &load->next;
+    load->listed = true;
+    intake->news = true;
     intake->loads++;
+    intake->load_bytes += m->len;
     return load;
 }
 
@@ -141,179 +148,12 @@ void intake_stop(struct intake *intake)
     while (intake->unmade != NULL) {
         struct load *load = intake->unmade;
         intake->unmade = load->next;
+        load->listed = false;
         load->spoiled = true;
+        intake_drop_tickets(intake, load);
         if (load->open == 0) {
             free_load(intake, load);
         }
     }
     intake->unmade_last = &intake->unmade;
-}
-
-/* ---- items ------------------------------------------------------------------------------- */
-
-static void send_letter(struct intake *intake, struct load *load);
-
-static void on_record_letter(void *owner, bool durable)
-{
-    struct load *load = owner;
-    struct intake *intake = load->intake;
-    if (!durable) {
-        send_letter(intake, load);
-        return;
-    }
-    metric_add(metric_counter("hearback_items_total", "Items settled, by what they came to.",
-                              "outcome", "dead_letter"),
-               1);
-    load->open--;
-    if (load->open == 0) {
-        intake_settled(intake, load);
-    }
-}
-
-static void send_letter(struct intake *intake, struct load *load)
-{
-    struct deadletter dead = {.worker = intake->parts.worker,
-                              .job = &load->job,
-                              .message = load->message,
-                              .reason = "record_unreadable",
-                              .detail = load->unreadable};
-    deadletter_record(intake->parts.outbox, dead, on_record_letter, load);
-}
-
-static void bury_record(struct intake *intake, struct load *load, struct err err)
-{
-    if (intake->parts.dry) {
-        LOG(LOG_INFO, "record_would", L_SPAN("topic", load->job.origin.topic),
-            L_INT("partition", load->job.origin.partition),
-            L_INT("offset", load->job.origin.offset), L_TEXT("what", "dead letter"),
-            L_TEXT("detail", err.text));
-        load->made_all = true;
-        load->job.nothing = "would_be_dead";
-        return;
-    }
-    load->intake = intake;
-    load->made_all = true;
-    load->open++; /* the letter is owed */
-    load->unreadable = err.text;
-    send_letter(intake, load);
-}
-
-/* Memory was short, or the record needs more than it is given. True when it was buried. */
-static bool gives_up(struct intake *intake, struct load *load, struct err err)
-{
-    int64_t now = clock_mono_ms(intake->parts.clock);
-    LOG_ERR(LOG_WARN, "itemise_failed", err, L_INT("offset", load->job.record.offset));
-    load->failing_ms = load->failing_ms == 0 ? now : load->failing_ms;
-    if (now - load->failing_ms < INTAKE_MEMORY_WAIT_MS) {
-        return false;
-    }
-    bury_record(intake, load, err);
-    return true;
-}
-
-/* Makes the load's next item and admits it when it is wanted. */
-static struct err make_item(struct intake *intake, struct load *load, struct work *work, bool *made)
-{
-    struct job *job = &load->job;
-    work->item.job = job;
-    work->item.config = intake->parts.config;
-    struct err err = failed(load->refusal) ? load->refusal
-                                           : intake->parts.worker->itemise(job, &work->item, made);
-    *made = *made && !failed(err);
-    job->made += *made ? 1 : 0;
-    if (!*made || !intake_retry_wants(job, work->item.effect_id) ||
-        !intake_replay_wants(intake->parts.replay, &work->item)) {
-        pool_return(intake->parts.pool, work);
-        return err;
-    }
-    work->load = load;
-    load->open++;
-    load->admitted++;
-    stages_admit(intake->parts.stages, work);
-    return err;
-}
-
-/* Makes items of the load while there is room. True when its cursor is at the end. */
-static bool make_items(struct intake *intake, struct load *load)
-{
-    size_t most = (size_t)intake->parts.config->worker.items_per_record_max;
-    while (load->open < most) {
-        bool made = false;
-        struct work *work = pool_take(intake->parts.pool);
-        if (work == NULL) {
-            return false;
-        }
-        struct err err = make_item(intake, load, work, &made);
-        if (err.class == ERR_POISON) {
-            bury_record(intake, load, err);
-            return true;
-        }
-        if (failed(err)) {
-            return gives_up(intake, load, err);
-        }
-        load->failing_ms = 0;
-        if (!made) {
-            load->made_all = true;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A retry record asked for effects that the rules make no more: whoever sent it should know. */
-static void say_missing(const struct load *load)
-{
-    const struct job *job = &load->job;
-    size_t wanted = job->only.len / INTAKE_DIGEST_LEN;
-    if (load->admitted >= wanted) {
-        return;
-    }
-    metric_add(metric_counter("hearback_retry_items_missing_total",
-                              "Items that a retry record asked for and that the rules do not make.",
-                              NULL, NULL),
-               (int64_t)(wanted - load->admitted));
-    LOG(LOG_WARN, "retry_items_missing", L_SPAN("topic", job->origin.topic),
-        L_INT("partition", job->origin.partition), L_INT("offset", job->origin.offset),
-        L_INT("found", load->admitted), L_INT("expected", wanted),
-        L_TEXT("do", "compare the rules and the field map with those of the time of the dead "
-                     "letter: they make no such item any more"));
-}
-
-static void count_nothing(const char *reason)
-{
-    metric_add(metric_counter("hearback_records_without_items_total",
-                              "Records in which there was nothing to do, by reason.", "reason",
-                              reason == NULL ? "no_items" : reason),
-               1);
-}
-
-void intake_pump(struct intake *intake)
-{
-    struct load **at = &intake->unmade;
-    while (*at != NULL) {
-        struct load *load = *at;
-        bool wanted = intake_wants(intake, load);
-        if (wanted && !make_items(intake, load)) {
-            if (intake->parts.pool->spare == NULL) {
-                return;
-            }
-            at = &load->next; /* it has its share; the next may have room */
-            continue;
-        }
-        *at = load->next;
-        if (intake->unmade_last == &load->next) {
-            intake->unmade_last = at;
-        }
-        load->next = NULL;
-        load->spoiled = load->spoiled || !wanted;
-        if (wanted && !failed(load->refusal)) {
-            say_missing(load);
-        }
-        if (load->open == 0) {
-            if (wanted && load->admitted == 0) {
-                count_nothing(load->job.nothing);
-            }
-            intake_settled(intake, load);
-        }
-    }
 }

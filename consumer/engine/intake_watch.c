@@ -66,6 +66,7 @@ static void measure(struct intake *intake)
     for (size_t i = 0; i < COUNT_OF(intake->topics); i++) {
         metric_set(intake->topics[i].metric_lag, lags[i]);
     }
+    metric_set(intake->metric_waiting, (int64_t)intake->tickets);
     judge_lag(intake, unread);
 }
 

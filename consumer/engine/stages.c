@@ -407,7 +407,9 @@ static void run(struct stages *stages, struct work *work)
         stages_hold(stages, work);
         return;
     case PHASE_SLOT:
-        stages_slot(stages, work);
+        if (!stages_crowded(stages, work)) {
+            stages_slot(stages, work);
+        }
         return;
     case PHASE_KEY:
         stages_key(stages, work);

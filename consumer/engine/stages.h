@@ -41,6 +41,9 @@ struct stages_parts {
     void (*settled)(void *self, struct load *load);
     /* May work for this load start or go on? False once its partition is gone. */
     bool (*wanted)(void *self, const struct load *load);
+    /* The item has come to another destination than before. True when there is no room for it: it
+     * was taken back and is no more. May be NULL. */
+    bool (*crowded)(void *self, struct work *work, struct destination *to);
     void *self;
 };
 
@@ -55,6 +58,8 @@ bool stages_run(struct stages *stages);
 void stages_opened(struct stages *stages);
 /* Gives back what is not wanted any more as soon as it stands between two steps. */
 void stages_sweep(struct stages *stages);
+/* Takes an item out that stands between two steps, with no answer owed. */
+void stages_take_back(struct stages *stages, struct work *work);
 /* Items that are here, at whatever step. */
 size_t stages_count(const struct stages *stages);
 

@@ -128,6 +128,10 @@ bool stages_redo_ends(struct stages *stages, struct work *work, const struct ste
 bool stages_is_counted(const struct stages *stages, const struct work *work);
 void stages_hold(struct stages *stages, struct work *work);
 
+/* stages_room.c */
+/* True when there is no room where the work has come to, and it is no more. */
+bool stages_crowded(struct stages *stages, struct work *work);
+
 /* stages_gates.c */
 void stages_slot(struct stages *stages, struct work *work);
 void stages_unslot(struct stages *stages, struct work *work); /* a slot that was not used */

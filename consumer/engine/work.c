@@ -48,6 +48,7 @@ void pool_return(struct pool *pool, struct work *work)
     work->next = pool->spare;
     pool->spare = work;
     pool->used--;
+    pool->returned++;
 }
 
 void order_init(struct order *order, size_t expected)
@@ -65,7 +66,7 @@ void order_close(struct order *order)
     mem_free(TAKE(order->buckets));
 }
 
-static struct order_key **find(struct order *order, span name, uint64_t hash)
+static struct order_key **find(const struct order *order, span name, uint64_t hash)
 {
     struct order_key **at = &order->buckets[hash & (order->bucket_count - 1)];
     while (*at != NULL &&
@@ -75,25 +76,49 @@ static struct order_key **find(struct order *order, span name, uint64_t hash)
     return at;
 }
 
-bool order_enter(struct order *order, struct work *work)
+struct order_key *order_find(const struct order *order, span name)
 {
-    span name = work->item.order_key;
+    return *find(order, name, span_hash(name));
+}
+
+static struct order_key *find_or_make(struct order *order, span name)
+{
     uint64_t hash = span_hash(name);
     struct order_key **at = find(order, name, hash);
     if (*at == NULL) {
         struct order_key *made = mem_must_alloc(sizeof(*made) + name.len);
         made->hash = hash;
         made->last = &made->first;
+        made->tickets_last = &made->tickets;
         made->name_len = name.len;
         memcpy(made->name, name.at, name.len);
         *at = made;
         order->keys++;
     }
-    struct order_key *key = *at;
+    return *at;
+}
+
+static void drop_unused(struct order *order, struct order_key *key)
+{
+    if (key->first == NULL && key->tickets == NULL) {
+        struct order_key **in_bucket = find(order, span_of(key->name, key->name_len), key->hash);
+        *in_bucket = key->next;
+        mem_free(key);
+        order->keys--;
+    }
+}
+
+bool order_enter(struct order *order, struct work *work)
+{
+    struct order_key *key = find_or_make(order, work->item.order_key);
     work->key = key;
     work->behind = NULL;
     *key->last = work;
     key->last = &work->behind;
+    key->count++;
+    if (key->at != NULL) {
+        key->at->items++;
+    }
     return key->first == work;
 }
 
@@ -111,12 +136,60 @@ struct work *order_leave(struct order *order, struct work *work)
         key->last = at;
     }
     work->behind = NULL;
-    if (key->first == NULL) {
-        struct order_key **in_bucket = find(order, span_of(key->name, key->name_len), key->hash);
-        *in_bucket = key->next;
-        mem_free(key);
-        order->keys--;
-        return NULL;
+    key->count--;
+    if (key->at != NULL) {
+        CHECK(key->at->items > 0);
+        key->at->items--;
+        key->at = key->count > 0 ? key->at : NULL;
     }
-    return was_first ? key->first : NULL;
+    struct work *next = was_first ? key->first : NULL;
+    drop_unused(order, key);
+    return next;
+}
+
+void order_move(struct order_key *key, struct destination *to)
+{
+    if (key->at != NULL) {
+        CHECK(key->at->items >= key->count);
+        key->at->items -= key->count;
+    }
+    key->at = to;
+    to->items += key->count;
+}
+
+void order_queue(struct order *order, struct ticket *ticket, span name)
+{
+    struct order_key *key = find_or_make(order, name);
+    ticket->key = key;
+    ticket->behind = NULL;
+    *key->tickets_last = ticket;
+    key->tickets_last = &ticket->behind;
+}
+
+void order_queue_behind(struct ticket *ticket, struct ticket *after)
+{
+    struct order_key *key = ticket->key;
+    struct ticket **at = after == NULL ? &key->tickets : &after->behind;
+    ticket->behind = *at;
+    *at = ticket;
+    if (key->tickets_last == at) {
+        key->tickets_last = &ticket->behind;
+    }
+}
+
+void order_unqueue(struct order *order, struct ticket *ticket)
+{
+    struct order_key *key = TAKE(ticket->key);
+    struct ticket **at = &key->tickets;
+    key->held = *at == ticket ? NULL : key->held;
+    while (*at != ticket) {
+        CHECK(*at != NULL);
+        at = &(*at)->behind;
+    }
+    *at = ticket->behind;
+    if (key->tickets_last == &ticket->behind) {
+        key->tickets_last = at;
+    }
+    ticket->behind = NULL;
+    drop_unused(order, key);
 }

@@ -33,7 +33,7 @@ struct load {
     uint64_t generation; /* of the partition's assignment when the record was read */
     rd_kafka_message_t *message;
     size_t open;            /* items made and not settled */
-    bool made_all;          /* the cursor is at its end */
+    bool made_all;          /* all its items were made */
     bool spoiled;           /* an item was given back: the record must not be settled */
     struct intake *intake;  /* while its dead letter is owed */
     struct err refusal;     /* set: no items can be made of it at all */
@@ -42,7 +42,11 @@ struct load {
     bool late;              /* read again for items whose time has come: not in the window */
     size_t admitted;        /* of the items made, those that were wanted */
     int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */
-    struct load *next;      /* loads whose cursor is not at its end */
+    struct load *next;      /* loads of which items are to be made */
+    bool listed;            /* it is among those */
+    bool cursor_done;       /* the worker makes no more items of it: what is left are tickets */
+    bool too_long;          /* to be listed item by item */
+    struct ticket *tickets; /* of items that wait to be made, by index */
     enum copy copy;         /* made when the first of its items dies */
     struct work *letters;   /* wait for the copy */
     char digest[LETTER_DIGEST_ROOM]; /* of the value, once there is a copy */
@@ -63,8 +67,22 @@ enum phase {
     PHASE_LETTER, /* append the record's copy, then the dead letter */
 };
 
+/* An item that waits to be made: its place in its record and in its order key's line. */
+struct ticket {
+    struct ticket *next;   /* of its load, with a higher index */
+    struct ticket *behind; /* in its key's line */
+    struct load *load;
+    struct order_key *key;
+    size_t index; /* job->made when it is made */
+    /* Of an item that was put back: what it went through. */
+    int64_t began_ms; /* 0: it was never made */
+    int64_t waited_ms;
+    unsigned attempts;
+};
+
 struct work {
     struct item item; /* first: stages see this part */
+    size_t index;     /* which item of its record */
     struct stages *home;
     struct load *load;
     struct order_key *key;
@@ -129,6 +147,7 @@ struct pool {
     size_t count;
     size_t used;
     uint64_t serial;
+    uint64_t returned; /* rises whenever there is room where there may have been none */
 };
 
 void pool_init(struct pool *pool, size_t count);
@@ -143,6 +162,11 @@ struct order_key {
     uint64_t hash;
     struct work *first; /* the one that may run */
     struct work **last;
+    size_t count;           /* of works */
+    struct destination *at; /* where the first one came to last: all of them count as there */
+    struct ticket *tickets; /* behind the works, in order */
+    struct ticket **tickets_last;
+    struct destination *held; /* the first ticket's item came there, and had no room */
     size_t name_len;
     uint8_t name[];
 };
@@ -159,5 +183,15 @@ void order_close(struct order *order);
 bool order_enter(struct order *order, struct work *work);
 /* Takes the running work out; returns the one that may run now, NULL when there is none. */
 struct work *order_leave(struct order *order, struct work *work);
+
+/* The key's first item has come there: all of its items count as there, and nowhere else. */
+void order_move(struct order_key *key, struct destination *to);
+/* The key of that name; NULL when nothing of it is here. */
+struct order_key *order_find(const struct order *order, span name);
+/* Puts the ticket behind all of its key. */
+void order_queue(struct order *order, struct ticket *ticket, span name);
+/* Puts the ticket behind `after`, or before all others of its key (NULL), which it must have. */
+void order_queue_behind(struct ticket *ticket, struct ticket *after);
+void order_unqueue(struct order *order, struct ticket *ticket);
 
 #endif

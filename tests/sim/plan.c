@@ -226,6 +226,8 @@ void plan_draw(void)
     plan.settle_ms = settles[draw(COUNT_OF(settles))];
     plan.comments_a_page = chance(500) ? 100 : (int)between(1, 2);
     plan.items_max = chance(700) ? 32 : (int)between(2, 8);
+    /* Not drawn, so that seeds from before there were shares keep their histories. */
+    plan.items_per_key = world_seed() % 3 == 0 ? 1 + (int)(world_seed() / 3 % 3) : plan.items_max;
     plan.drained = chance(400);
     draw_themes();
     draw_interviews();
@@ -238,9 +240,10 @@ void plan_draw(void)
 
 void plan_say(void)
 {
-    world_trace("plan: %d workers, %d partitions, settle %lld ms%s, pool %d, page %d", plan.workers,
-                (int)plan.partitions, (long long)plan.settle_ms, plan.stale ? ", stale search" : "",
-                plan.items_max, plan.comments_a_page);
+    world_trace("plan: %d workers, %d partitions, settle %lld ms%s, pool %d, a key %d, page %d",
+                plan.workers, (int)plan.partitions, (long long)plan.settle_ms,
+                plan.stale ? ", stale search" : "", plan.items_max, plan.items_per_key,
+                plan.comments_a_page);
     for (size_t i = 0; i < plan.interview_count; i++) {
         static const char *const as[] = {"file", "negative", "watch", "win", "count"};
         const struct plan_interview *interview = &plan.interviews[i];

@@ -106,6 +106,7 @@ struct plan {
     bool stale;                 /* whether it lags */
     int comments_a_page;
     int items_max;
+    int items_per_key;        /* and per record */
     int64_t redis_latency_ms; /* usual at most; now and then more */
     int64_t outbox_latency_ms;
     int cut_per_mille;  /* Redis commands after which the connection is lost */

@@ -47,7 +47,8 @@ void plan_config(bool second, struct config *out)
     *out = configs[second ? 1 : 0];
     out->jira.settle_ms = plan->settle_ms;
     out->worker.items_max = plan->items_max;
-    out->worker.items_per_record_max = plan->items_max;
+    out->worker.items_per_record_max = plan->items_per_key;
+    out->worker.items_per_key_max = plan->items_per_key;
 }
 
 static void add_theme(const char *theme, enum plan_mention as, const char *interview,

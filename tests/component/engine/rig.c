@@ -41,6 +41,8 @@ static void fill_config(struct rig *rig, const char *redis_address)
     config->redis.timeout_ms = 2000;
     config->worker = (struct config_worker){.items_max = RIG_POOL,
                                             .items_per_record_max = RIG_POOL,
+                                            .items_per_key_max = RIG_POOL,
+                                            .items_per_destination_max = RIG_POOL,
                                             .calls_max = 4,
                                             .lease_ms = RIG_LEASE_MS,
                                             .reply_bytes_max = 1 << 20,

@@ -35,6 +35,12 @@ static void late_closed(void *self, const struct record *record)
     later_closed(shop->later, record);
 }
 
+static bool crowded(void *self, struct work *work, struct destination *to)
+{
+    const struct shop *shop = self;
+    return intake_crowded(shop->intake, work, to);
+}
+
 static void open_destinations(struct shop *shop, const struct worker *worker)
 {
     for (size_t i = 0; i < worker->stage_count; i++) {
@@ -69,6 +75,7 @@ static void open_stages(struct shop *shop, const struct worker *worker)
                                                     .seed = 3,
                                                     .settled = settled,
                                                     .wanted = wanted,
+                                                    .crowded = crowded,
                                                     .self = shop});
 }
 
@@ -95,6 +102,8 @@ void shop_open(struct shop *shop, struct shop_place place)
                                  .ledger = rig->ledger,
                                  .stages = shop->stages,
                                  .pool = &shop->pool,
+                                 .order = &shop->order,
+                                 .destination_count = shop->destination_count,
                                  .outbox = fake_outbox_interface(&rig->outbox),
                                  .replay = place.replay,
                                  .late_closed = late_closed,

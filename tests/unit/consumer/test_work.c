@@ -269,6 +269,82 @@ static void an_order_in_use_is_not_closed(void **state)
     assert_true(kit_dies(close_with_keys, NULL));
 }
 
+/* ---- tickets and destinations ------------------------------------------------------------- */
+
+static void tickets_stand_in_line(void **state)
+{
+    (void)state;
+    struct order order;
+    struct work work = work_for("k");
+    struct ticket t[4] = {{0}, {0}, {0}, {0}};
+    order_init(&order, 1);
+    order_queue(&order, &t[1], span_text("k")); /* a ticket alone keeps the key */
+    struct order_key *key = order_find(&order, span_text("k"));
+    assert_non_null(key);
+    assert_null(order_find(&order, span_text("other")));
+    assert_true(order_enter(&order, &work)); /* tickets do not run: it is the first */
+    assert_ptr_equal(work.key, key);
+    order_queue(&order, &t[2], span_text("k"));
+    t[0].key = key;
+    order_queue_behind(&t[0], NULL);
+    t[3].key = key;
+    order_queue_behind(&t[3], &t[2]); /* the last: who comes now stands behind it */
+    struct ticket end = {0};
+    order_queue(&order, &end, span_text("k"));
+    const struct ticket *expected[] = {&t[0], &t[1], &t[2], &t[3], &end};
+    const struct ticket *at = key->tickets;
+    for (size_t i = 0; i < COUNT_OF(expected); i++, at = at->behind) {
+        assert_ptr_equal(at, expected[i]);
+    }
+    assert_null(at);
+    order_unqueue(&order, &t[2]);
+    order_unqueue(&order, &end);
+    order_queue(&order, &end, span_text("k"));
+    assert_ptr_equal(t[3].behind, &end);
+    assert_null(order_leave(&order, &work)); /* a ticket may not run either */
+    assert_int_equal(order.keys, 1);
+    struct destination to = {0};
+    key->held = &to;
+    order_unqueue(&order, &t[1]);
+    assert_ptr_equal(key->held, &to);
+    order_unqueue(&order, &t[0]); /* the one that had no room there */
+    assert_null(key->held);
+    order_unqueue(&order, &t[3]);
+    order_unqueue(&order, &end);
+    assert_int_equal(order.keys, 0);
+    order_close(&order);
+}
+
+static void all_of_a_key_count_where_its_first_is(void **state)
+{
+    (void)state;
+    struct order order;
+    struct work w[3] = {work_for("k"), work_for("k"), work_for("k")};
+    struct destination here = {0};
+    struct destination there = {0};
+    order_init(&order, 1);
+    (void)order_enter(&order, &w[0]);
+    (void)order_enter(&order, &w[1]);
+    struct order_key *key = w[0].key;
+    order_move(key, &here);
+    assert_int_equal(here.items, 2);
+    (void)order_enter(&order, &w[2]);
+    assert_int_equal(here.items, 3);
+    order_move(key, &there);
+    assert_int_equal(here.items, 0);
+    assert_int_equal(there.items, 3);
+    struct ticket ticket = {0};
+    order_queue(&order, &ticket, span_text("k"));
+    (void)order_leave(&order, &w[0]);
+    assert_ptr_equal(key->at, &there);
+    (void)order_leave(&order, &w[1]);
+    (void)order_leave(&order, &w[2]);
+    assert_int_equal(there.items, 0);
+    assert_null(key->at); /* where the next one goes is anybody's guess */
+    order_unqueue(&order, &ticket);
+    order_close(&order);
+}
+
 /* ---- the model ---------------------------------------------------------------------------- */
 
 struct model {
@@ -339,6 +415,8 @@ int main(void)
         cmocka_unit_test(keys_are_apart),
         cmocka_unit_test(many_keys_in_few_buckets),
         cmocka_unit_test(an_order_in_use_is_not_closed),
+        cmocka_unit_test(tickets_stand_in_line),
+        cmocka_unit_test(all_of_a_key_count_where_its_first_is),
         cmocka_unit_test(as_a_list_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
