@@ -44,6 +44,7 @@ struct stages {
     struct work **run_last;
     struct work *parked; /* until the ledger opens */
     size_t open;
+    uint64_t claims; /* made so far */
     struct metric *metric_open;
     struct metric *metric_doubt;
     struct metric *metric_retries;

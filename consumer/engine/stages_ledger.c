@@ -179,9 +179,11 @@ void stages_claim(struct stages *stages, struct work *work)
     bool dead = work->holder[0] != 0 && work->holder_view == ledger_view(stages->parts.ledger) &&
                 now - work->holder_since_ms >= stages->parts.config->worker.lease_ms;
     char ttl[24];
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)++stages->claims);
     span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""),
                    span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
-                   span_text(job->redo ? "done" : again_word(work))};
+                   span_text(job->redo ? "done" : again_word(work)), span_text(number)};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = keys.spans,
                                      .key_count = 2,

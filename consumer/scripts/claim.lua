@@ -1,16 +1,18 @@
 -- Takes the lease of an order key and says what is known of the effect.
 --
--- KEYS  1 the order key's lease (hash: o owner, n grants, w who waits,
---         r reserved for, rn refusals since, u when a call of an earlier holder, of
+-- KEYS  1 the order key's lease (hash: o owner, c the owner's number for the claim, n grants,
+--         w who waits, r reserved for, rn refusals since, u when a call of an earlier holder, of
 --         which nothing is known, may have been under way when this owner had it first)
 --       2 the effect's record
--- ARGV  1 owner token   2 "owner:grants" that was seen unchanged for a whole lease, or ""
+-- ARGV  1 owner token   2 "owner:claim:grants" that was seen unchanged for a whole lease, or ""
 --       3 time to live of the lease's key in ms
 --       4 "dead" when an effect that ended dead shall be tried again, "done" when one that is done
 --         shall be walked once more, or ""
+--       5 a number that this owner gives no other claim: a lease that was let go and taken again
+--         counts its grants anew, and must not look like the one that was seen before
 -- Returns {word, text, journal}
 --   settled  the effect's record: done or dead; the lease was not touched
---   busy     "owner:grants" of who has it; never in a dry run, which takes no lease
+--   busy     "owner:claim:grants" of who has it; never in a dry run, which takes no lease
 --   fresh    "absent" | "free" | "mine" | "stolen": how the lease was found; no record.
 --            Absent, too, when it was let go with a call under way, or is mine since a
 --            claim that found it so and of which no answer came: nobody knows
@@ -27,11 +29,11 @@ if effect then
         return answer('settled', effect, {})
     end
 end
-local lease = redis.call('HMGET', KEYS[1], 'o', 'n', 'r', 'rn', 'u')
+local lease = redis.call('HMGET', KEYS[1], 'o', 'n', 'r', 'rn', 'u', 'c')
 local owner, grants = lease[1], lease[2] or '0'
 local found = 'absent'
 if owner and owner ~= '' and owner ~= ARGV[1] then
-    local holder = owner .. ':' .. grants
+    local holder = owner .. ':' .. (lease[6] or '') .. ':' .. grants
     found = ARGV[2] == holder and 'stolen' or 'held'
     if live and found == 'held' then
         write('HSET', KEYS[1], 'w', ARGV[1])
@@ -51,8 +53,8 @@ end
 if redis.call('HGET', KEYS[1], 'w') == ARGV[1] then
     write('HDEL', KEYS[1], 'w')
 end
-write('HSET', KEYS[1], 'o', ARGV[1], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0, 'u',
-    found == 'absent' and '1' or '')
+write('HSET', KEYS[1], 'o', ARGV[1], 'c', ARGV[5], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0,
+    'u', found == 'absent' and '1' or '')
 write('PEXPIRE', KEYS[1], ARGV[3])
 if effect then
     return answer('open', found, {}, effect)

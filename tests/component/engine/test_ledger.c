@@ -95,7 +95,8 @@ static void test_dry_run(void **state)
     struct bench *bench = *state;
     struct rig *rig = &bench->rig;
     span keys[] = {span_text("l"), span_text("e")};
-    span claims[] = {span_text("me"), span_text(""), span_text("60000"), span_text("")};
+    span claims[] = {span_text("me"), span_text(""), span_text("60000"), span_text(""),
+                     span_text("1")};
     span writes[] = {span_text("me"),   span_text("{\"s\":\"done\"}"),
                      span_text("late"), span_text("60000"),
                      span_text(""),     span_text("")};
@@ -126,7 +127,8 @@ static void test_dry_run(void **state)
 static void claim(struct bench *bench, struct told *told)
 {
     span keys[] = {span_text("l"), span_text("e")};
-    span args[] = {span_text("me"), span_text(""), span_text("60000"), span_text("")};
+    span args[] = {span_text("me"), span_text(""), span_text("60000"), span_text(""),
+                   span_text("1")};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = keys,
                                      .key_count = COUNT_OF(keys),

@@ -117,6 +117,41 @@ static void test_lease_is_renewed_while_a_call_is_out(void **state)
     rig_close(&other);
 }
 
+/* She stands still while my lease is let go and taken again, and counts its grants from one. */
+static void test_a_lease_taken_again_is_another(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct rig other;
+    open_second(bench, &other);
+    (void)rig_admit(rig, "a", "k");
+    rig_settle(rig);
+    (void)rig_admit(&other, "b", "k");
+    rig_settle(&other);
+    assert_string_equal(bench_lease(bench, "k", "n"), "1");
+    (void)rig_admit(rig, "c", "k");
+    (void)rig_admit(rig, "d", "k");
+    serve_one(bench, rig, "GET /find/a");
+    serve_one(bench, rig, "POST /create/a");
+    serve_one(bench, rig, "POST /tell/a");
+    rig_move(rig, SECOND); /* a place was kept for her, and she did not come */
+    (void)bench_call(rig, "GET /find/c");
+    rig_move(rig, RIG_LEASE_MS);
+    serve_one(bench, rig, "GET /find/c");
+    serve_one(bench, rig, "POST /create/c");
+    serve_one(bench, rig, "POST /tell/c");
+    (void)bench_call(rig, "GET /find/d");
+    assert_string_equal(bench_lease(bench, "k", "n"), "1"); /* as when she saw it */
+    rig_move(&other, SECOND);
+    assert_string_equal(bench_lease(bench, "k", "o"), "me");
+    assert_int_equal(other.caller.started, 0);
+    vendor_serve(&bench->vendor, rig, MINUTE);
+    vendor_serve(&bench->vendor, &other, MINUTE);
+    assert_int_equal(vendor_told(&bench->vendor, "d"), 1);
+    assert_int_equal(vendor_told(&bench->vendor, "b"), 1);
+    rig_close(&other);
+}
+
 /* I stand still with a create under way; she takes over. */
 static void take_over(struct bench *bench, struct rig *other)
 {
@@ -301,6 +336,7 @@ int main(void)
         ON_A_BENCH(test_lease_stolen_while_an_effect_waits),
         ON_A_BENCH(test_lease_stolen_and_let_go),
         ON_A_BENCH(test_lease_is_renewed_while_a_call_is_out),
+        ON_A_BENCH(test_a_lease_taken_again_is_another),
         ON_A_BENCH(test_take_over_and_the_answer_comes_before_the_second_intent),
         ON_A_BENCH(test_take_over_and_the_answer_comes_after_it_is_done),
         ON_A_BENCH(test_take_over_and_what_was_not_sent_is_withheld),
