@@ -15,6 +15,7 @@ struct script script_record = {.name = "record", .text = text_record};
 struct script script_lease = {.name = "lease", .text = text_lease};
 struct script script_seen_mark = {.name = "seen_mark", .text = text_seen_mark};
 struct script script_mark = {.name = "mark", .text = text_mark};
+struct script script_restate = {.name = "restate", .text = text_restate};
 struct script script_restore_clear = {.name = "restore_clear", .text = text_restore_clear};
 struct script script_restore_apply = {.name = "restore_apply", .text = text_restore_apply};
 struct script script_restore_done = {.name = "restore_done", .text = text_restore_done};
@@ -29,12 +30,25 @@ struct script script_later_due = {.name = "later_due", .text = text_later_due};
 struct script script_later_drop = {.name = "later_drop", .text = text_later_drop};
 
 struct script *const scripts_all[] = {
-    &script_claim,         &script_record,       &script_lease,
-    &script_seen_mark,     &script_mark,         &script_restore_clear,
-    &script_restore_apply, &script_restore_done, &script_restore_unlock,
-    &script_theme_weigh,   &script_theme_keep,   &script_theme_return,
-    &script_later_put,     &script_later_due,    &script_later_drop,
-    &script_budget_take,   &script_hold_take,    NULL,
+    &script_claim,
+    &script_record,
+    &script_lease,
+    &script_seen_mark,
+    &script_mark,
+    &script_restore_clear,
+    &script_restore_apply,
+    &script_restore_done,
+    &script_restore_unlock,
+    &script_theme_weigh,
+    &script_theme_keep,
+    &script_theme_return,
+    &script_later_put,
+    &script_later_due,
+    &script_later_drop,
+    &script_budget_take,
+    &script_hold_take,
+    &script_restate,
+    NULL,
 };
 
 void scripts_load(struct redis *redis)

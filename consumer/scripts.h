@@ -23,6 +23,7 @@ extern struct script script_record;
 extern struct script script_lease;
 extern struct script script_seen_mark;
 extern struct script script_mark;
+extern struct script script_restate;
 extern struct script script_restore_clear;
 extern struct script script_restore_apply;
 extern struct script script_restore_done;

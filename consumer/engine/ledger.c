@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "consumer/engine/restate.h"
 
 #include <stdio.h>
 
@@ -53,6 +54,7 @@ struct ledger {
     uint64_t confirms_answered;
     int64_t confirmed_ms; /* when the epoch was last asked for */
     size_t in_flight;
+    struct restate *restate;
     void (*lost)(void *self);
     void *lost_self;
     struct metric *lines;
@@ -68,6 +70,7 @@ struct ledger *ledger_new(struct redis *redis, struct outbox outbox, const struc
     ledger->clock = clock;
     ledger->unconfirmed_last = &ledger->unconfirmed;
     buf_init(&ledger->epoch, 4096);
+    ledger->restate = restate_new(ledger, clock);
     ledger->lines = metric_counter("hearback_changelog_lines_total",
                                    "Lines appended to the changelog and acknowledged.", NULL, NULL);
     ledger->scripts = metric_counter("hearback_ledger_scripts_total",
@@ -84,6 +87,7 @@ void ledger_free(struct ledger **at)
     struct ledger *ledger = TAKE(*at);
     if (ledger != NULL) {
         CHECK(ledger->in_flight == 0);
+        restate_free(&ledger->restate);
         buf_close(&ledger->epoch);
         mem_free(ledger);
     }
@@ -111,7 +115,8 @@ int64_t ledger_view_age_ms(const struct ledger *ledger)
 
 size_t ledger_in_flight(const struct ledger *ledger)
 {
-    return ledger->in_flight;
+    size_t waiting = ledger->open ? restate_count(ledger->restate) : 0;
+    return ledger->in_flight > waiting ? ledger->in_flight : waiting;
 }
 
 void ledger_on_lost(struct ledger *ledger, void (*lost)(void *self), void *self)
@@ -200,6 +205,31 @@ bool ledger_line_parse(span key, span value, struct ledger_line *line)
 
 /* ---- the steps --------------------------------------------------------------------------- */
 
+/* One line of the journal a script returned: quads of kind, key, field, value. */
+static struct ledger_line line_of(const struct redis_reply *journal, size_t at)
+{
+    return (struct ledger_line){.kind = (char)redis_element(journal, at)->text.at[0],
+                                .key = redis_element(journal, at + 1)->text,
+                                .field = redis_element(journal, at + 2)->text,
+                                .value = redis_element(journal, at + 3)->text};
+}
+
+/* Lines that may stand behind newer ones: those of a view that was lost before the broker had them,
+ * and a record that went behind one of somebody else's, which may have been on its way. */
+static void look_again(struct op *op, enum ledger_result result)
+{
+    const struct redis_reply *journal = redis_element(&op->reply, 2);
+    bool sent = op->step == OP_AFTER || op->step == OP_AGREE;
+    if (!sent || op->request.dry || (result == LEDGER_OK && op->request.before_count == 0)) {
+        return;
+    }
+    for (size_t i = 0; i + 3 < journal->count; i += 4) {
+        struct ledger_line line = line_of(journal, i);
+        line.value = result == LEDGER_OK ? line.value : SPAN_NONE;
+        restate_add(op->ledger->restate, &line);
+    }
+}
+
 static void finish(struct op *op, enum ledger_result result)
 {
     struct ledger *ledger = op->ledger;
@@ -214,6 +244,7 @@ static void finish(struct op *op, enum ledger_result result)
         metric_add(ledger->redone, 1);
     }
     ledger->in_flight--;
+    look_again(op, result);
     op->request.done(op->request.self, result, result == LEDGER_OK ? &op->reply : NULL);
     arena_close(&op->arena);
     mem_free(op);
@@ -270,7 +301,6 @@ static void send_line(struct op *op, const struct ledger_line *line)
     buf_close(&key);
 }
 
-/* The journal a script returned: quads of kind, key, field, value. */
 static void send_journal(struct op *op)
 {
     const struct redis_reply *journal = redis_element(&op->reply, 2);
@@ -278,10 +308,7 @@ static void send_journal(struct op *op)
     op->step = OP_AFTER;
     op->sending = true;
     for (size_t i = 0; i + 3 < count; i += 4) {
-        struct ledger_line line = {.kind = (char)redis_element(journal, i)->text.at[0],
-                                   .key = redis_element(journal, i + 1)->text,
-                                   .field = redis_element(journal, i + 2)->text,
-                                   .value = redis_element(journal, i + 3)->text};
+        struct ledger_line line = line_of(journal, i);
         send_line(op, &line);
     }
     op->sending = false;
@@ -399,6 +426,7 @@ static void on_epoch(void *self, const struct redis_reply *reply)
 
 void ledger_confirm(struct ledger *ledger)
 {
+    restate_turn(ledger->restate);
     int64_t now = clock_mono_ms(ledger->clock);
     bool watch = ledger->open && now - ledger->confirmed_ms >= LEDGER_WATCH_MS;
     if (!ledger->confirm_owed && !watch) {

@@ -8,8 +8,9 @@
  *   behind it on the same connection: the epoch is gone or new if the view was),
  *   appends the lines the script returned, and waits for the broker again, and
  *   makes sure once more: a view restored meanwhile may have been read before them.
- * Only then is the owner told. While the view is closed (no connection, no epoch,
- * another Redis) nothing runs. One thread.
+ * Only then is the owner told. Lines that the broker had too late may stand behind
+ * newer ones: what the view holds is said anew behind them (restate.h). While the
+ * view is closed (no connection, no epoch, another Redis) nothing runs. One thread.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_LEDGER_H
 #define HEARBACK_CONSUMER_ENGINE_LEDGER_H

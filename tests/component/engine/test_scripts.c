@@ -98,6 +98,27 @@ static void test_record_refused_after_its_line(void **state)
     ROWS(state, rows);
 }
 
+/* What the changelog says of a key is to be what Redis holds. */
+static void test_restate(void **state)
+{
+    static const struct row rows[] = {
+        {"nothing there", {"restate", "1", "@e", "S", "", ""}, "[stands,,[]]"},
+        {"a key", {"SET", "@e", "two"}, "OK"},
+        {"said", {"restate", "1", "@e", "S", "", ""}, "[said,two,[S,@e,,two]]"},
+        {"it stands", {"restate", "1", "@e", "S", "", "two"}, "[stands,two,[]]"},
+        {"meanwhile another", {"SET", "@e", "three"}, "OK"},
+        {"said again", {"restate", "1", "@e", "S", "", "two"}, "[said,three,[S,@e,,three]]"},
+        {"a field", {"HSET", "@h", "f", "five"}, "1"},
+        {"of which nothing is known", {"restate", "1", "@h", "H", "g", "five"}, "[stands,,[]]"},
+        {"is said", {"restate", "1", "@h", "H", "f", ""}, "[said,five,[H,@h,f,five]]"},
+        {"and stands", {"restate", "1", "@h", "H", "f", "five"}, "[stands,five,[]]"},
+        {"a member", {"ZADD", "@z", "7.5", "m"}, "1"},
+        {"is said with its score", {"restate", "1", "@z", "Z", "m", ""}, "[said,7.5,[Z,@z,m,7.5]]"},
+        {"which stands", {"restate", "1", "@z", "Z", "m", "7.5"}, "[stands,7.5,[]]"},
+    };
+    ROWS(state, rows);
+}
+
 static void test_claim_of_what_is_settled(void **state)
 {
     static const struct row rows[] = {
@@ -201,6 +222,8 @@ static void test_lease_let_go_with_a_call_under_way(void **state)
 #define DEAD_SHE     "{\"s\":\"dead\",\"o\":\"she\"}"
 #define DONE_SHE     "{\"s\":\"done\",\"o\":\"she\"}"
 #define WROTE(text)  "[ok," text ",[]]"
+/* Behind a refusal, whose line may have come behind this one's. */
+#define WROTE_AGAIN(text) "[ok," text ",[S,@e,," text "]]"
 
 static void test_record_while_held(void **state)
 {
@@ -212,7 +235,7 @@ static void test_record_while_held(void **state)
         {"mine", {"claim", "2", "@l", "@e", "me", "", "5000", "", "7"}, "[fresh,absent,[]]"},
         {"intended",
          {"record", "2", "@l", "@e", "me", INTENDED_ME, "held", TTL, "", ""},
-         WROTE(INTENDED_ME)},
+         WROTE_AGAIN(INTENDED_ME)},
         {"which renews the lease", {"lease_of", "1", "@l"}, "[me,2,-,,0]"},
         {"and its key", {"lives", "1", "@l"}, "true"},
         {"twice is once",
@@ -224,7 +247,7 @@ static void test_record_while_held(void **state)
          "[lost," NEXT_ME ",[S,@e,," NEXT_ME "]]"},
         {"done, and let go",
          {"record", "2", "@l", "@e", "me", DONE_ME, "held", TTL, "release", ""},
-         WROTE(DONE_ME)},
+         WROTE_AGAIN(DONE_ME)},
         {"nobody waited: no key stays", {"EXISTS", "@l"}, "0"},
         {"settled is final",
          {"record", "2", "@l", "@e", "me", NEXT_ME, "held", TTL, "", ""},
@@ -233,6 +256,25 @@ static void test_record_while_held(void **state)
          {"record", "2", "@l", "@e", "she", DONE_SHE, "late", TTL, "", ""},
          "[settled," DONE_ME ",[S,@e,," DONE_ME "]]"},
         {"it stands", {"GET", "@e"}, DONE_ME},
+    };
+    ROWS(state, rows);
+}
+
+/* Somebody was refused, and says what stood, while my next record's line is on its way. */
+static void test_record_under_dispute(void **state)
+{
+    static const struct row rows[] = {
+        {"mine", {"claim", "2", "@l", "@e", "me", "", TTL, "", "7"}, "[fresh,absent,[]]"},
+        {"said once",
+         {"record", "2", "@l", "@e", "me", INTENDED_ME, "held", TTL, "", ""},
+         WROTE(INTENDED_ME)},
+        {"she is refused",
+         {"record", "2", "@l", "@e", "she", DONE_SHE, "held", TTL, "", ""},
+         "[lost," INTENDED_ME ",[S,@e,," INTENDED_ME "]]"},
+        {"mine is said behind it",
+         {"record", "2", "@l", "@e", "me", NEXT_ME, "held", TTL, "", ""},
+         WROTE_AGAIN(NEXT_ME)},
+        {"once", {"record", "2", "@l", "@e", "me", DONE_ME, "held", TTL, "", ""}, WROTE(DONE_ME)},
     };
     ROWS(state, rows);
 }
@@ -281,7 +323,7 @@ static void test_record_that_comes_late(void **state)
          "[lost," INTENDED_ME ",[S,@e,," INTENDED_ME "]]"},
         {"what came of the first",
          {"record", "2", "@l", "@e", "me", NEXT_ME, "late", TTL, "", ""},
-         WROTE(NEXT_ME)},
+         WROTE_AGAIN(NEXT_ME)},
         {"her lease is untouched", {"lease_of", "1", "@l"}, "[she,3,-,,0]"},
         {"a release of mine too",
          {"record", "2", "@l", "@e", "me", NEXT_ME, "late", TTL, "release", ""},
@@ -332,7 +374,7 @@ static void test_again_after_an_end(void **state)
          "[settled," DEAD_ME ",[S,@e,," DEAD_ME "]]"},
         {"replaced",
          {"record", "2", "@l", "@e", "she", INTENDED_SHE, "held", TTL, "", "dead"},
-         WROTE(INTENDED_SHE)},
+         WROTE_AGAIN(INTENDED_SHE)},
         {"dead again",
          {"record", "2", "@l", "@e", "she", DEAD_SHE, "late", TTL, "", "dead"},
          WROTE(DEAD_SHE)},
@@ -376,6 +418,8 @@ int main(void)
         cmocka_unit_test(test_claim_one_after_the_other),
         cmocka_unit_test(test_claim_and_the_record),
         cmocka_unit_test(test_record_refused_after_its_line),
+        cmocka_unit_test(test_restate),
+        cmocka_unit_test(test_record_under_dispute),
         cmocka_unit_test(test_claim_of_what_is_settled),
         cmocka_unit_test(test_claim_keeps_a_place_for_who_waited),
         cmocka_unit_test(test_lease),
