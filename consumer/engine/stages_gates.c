@@ -194,16 +194,16 @@ static struct work *next_of(struct destination *to)
 }
 
 /* Who shall find out whether the destination is well: of those that wait who was refused least
- * often, so that one that is refused for its own sake does not speak for all. */
-static struct work *probe_of(struct destination *to)
+ * often, so that one that is refused for its own sake does not speak for all. `best`: any of them.
+ */
+static struct work *probe_of(struct destination *to, struct work *best)
 {
-    struct work *best = NULL;
     for (size_t i = 0; i < to->gate_count; i++) {
         struct work *work = has_room(&to->gates[i]) ? to->gates[i].waiting : NULL;
         for (; work != NULL; work = work->next) {
-            bool fresher = best != NULL && work->refused_count == best->refused_count &&
-                           work->ticket < best->ticket;
-            if (best == NULL || work->refused_count < best->refused_count || fresher) {
+            bool fresher =
+                work->refused_count == best->refused_count && work->ticket < best->ticket;
+            if (work->refused_count < best->refused_count || fresher) {
                 best = work;
             }
         }
@@ -246,7 +246,7 @@ static void serve(struct stages *stages, struct destination *to)
             arm_probe(stages, to);
             return;
         }
-        work = probe ? probe_of(to) : work;
+        work = probe ? probe_of(to, work) : work;
         leave(work->gate, work);
         work->holding = true;
         work->probe = probe;
