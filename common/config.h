@@ -82,6 +82,7 @@ struct config_worker {
     int64_t drain_deadline_ms;
     int64_t reply_bytes_max;
     int64_t restore_wait_ms; /* how long another worker's restore lease is believed */
+    int64_t turn_max_ms;     /* processor time; then the worker aborts. 0: never */
 };
 
 struct config_retry {

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define TURN_MIN_MS     1000
 #define LEASE_MARGIN_MS 5000 /* a lease outlives the longest call by this */
 
 static bool sound(const struct config_reader *reader, const void *member)
@@ -116,6 +117,18 @@ static void check_lease(struct config_reader *reader)
             .expected = config_say(reader, "at least 5s more than jira.timeout, which is %s",
                                    value_words(reader, "jira", "timeout")),
             .advice = "raise worker.lease or lower jira.timeout"});
+}
+
+/* A turn of less is no sign of anything, and an abort puts records under suspicion. */
+static void check_turn_max(struct config_reader *reader)
+{
+    const int64_t *turn_max = &reader->config->worker.turn_max_ms;
+    if (sound(reader, turn_max) && *turn_max > 0 && *turn_max < TURN_MIN_MS) {
+        config_fault(reader, line_of(reader, "worker", turn_max), "worker.turn_max",
+                     (struct config_wrong){.found = value_words(reader, "worker", "turn_max"),
+                                           .expected = "at least 1s, or 0s for never",
+                                           .advice = "raise it"});
+    }
 }
 
 static void check_message_max(struct config_reader *reader)
@@ -343,6 +356,7 @@ void config_check(struct config_reader *reader)
     check_orders(reader);
     check_rules(reader);
     check_lease(reader);
+    check_turn_max(reader);
     check_message_max(reader);
     check_jira(reader);
     check_source_names(reader);

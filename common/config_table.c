@@ -182,6 +182,10 @@ static const struct config_row worker_rows[] = {
     {"restore_wait", CONFIG_DURATION, AT(worker, restore_wait_ms), .standard = "10s",
      .min = "100ms", .max = "10m",
      .help = "How long another worker that restores Redis is believed to be alive."},
+    {"turn_max", CONFIG_DURATION, AT(worker, turn_max_ms), .standard = "1m", .min = "0s",
+     .max = "1h",
+     .help = "Processor time after which a turn of the loop that has no end is aborted and its "
+             "records are suspected; at least 1s, 0s never."},
 };
 
 static const struct config_row retry_rows[] = {

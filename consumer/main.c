@@ -7,6 +7,7 @@
  */
 #include "common/log.h"
 #include "common/stop.h"
+#include "consumer/engine/crash.h"
 #include "consumer/engine/engine.h"
 
 #include <curl/curl.h>
@@ -77,9 +78,13 @@ static struct err serve(const struct config *config, const struct worker *worker
                                  .clock = clock_system(),
                                  .stop_fd = stop_fd,
                                  .ops = ops};
+    char key[CRASH_KEY_MAX];
+    crash_key(worker->name, &config->worker, key);
     struct err err = engine_new(&setup, &engine);
     if (!failed(err)) {
+        crash_begin(key, &config->redis, config->worker.turn_max_ms);
         err = engine_run(engine);
+        crash_end();
     }
     engine_free(&engine);
     ops_stop(&ops);

@@ -16,6 +16,7 @@
 
 #include "common/log.h"
 #include "common/stop.h"
+#include "consumer/engine/crash.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -242,6 +243,7 @@ struct err engine_run(struct engine *engine)
     struct epoll_event events[LOOP_EVENTS];
     int64_t wait_ms = 0;
     while (!engine_ended(engine)) {
+        crash_turn(clock_mono_ms(engine->clock), redis_connected(engine->redis));
         int count = epoll_wait(engine->epoll_fd, events, LOOP_EVENTS, (int)wait_ms);
         if (count < 0 && errno != EINTR) {
             FAIL(ERR_FATAL, errno, "the loop cannot wait");

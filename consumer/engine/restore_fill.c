@@ -28,7 +28,8 @@
 _Static_assert(FILL_HEAD + 4 * CHANGELOG_READ_MAX + 1 <= REDIS_ARGS_MAX, "a batch fits");
 
 /* Not from the changelog, and right whatever the changelog says. */
-static const char *const kept[] = {"hearback:seen:", "hearback:budget:", RESTORE_LOCK_KEY};
+static const char *const kept[] = {
+    "hearback:seen:", "hearback:budget:", "hearback:crash:", RESTORE_LOCK_KEY};
 
 static void on_beat(void *self);
 

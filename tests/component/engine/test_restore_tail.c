@@ -276,6 +276,7 @@ static void come_back_whole(struct bench *bench, const char *field, const char *
     (void)redis_say(bench->plain, "SET", stray, "{}", NULL);
     (void)redis_say(bench->plain, "SET", seen, "bits", NULL);
     (void)redis_say(bench->plain, "HSET", "hearback:budget:{x}", "tat", "7", NULL);
+    (void)redis_say(bench->plain, "HSET", "hearback:crash:{x}", "t/0/7", "1", NULL);
     if (value == NULL) {
         (void)redis_say(bench->plain, "HDEL", "hearback:mark", field, NULL);
     } else {
@@ -288,7 +289,9 @@ static void come_back_whole(struct bench *bench, const char *field, const char *
     check_effects(bench);
     assert_int_equal(kit_logged("tail"), 0);
     assert_string_equal(redis_say(bench->plain, "EXISTS", stray, NULL), "0");
-    assert_string_equal(redis_say(bench->plain, "EXISTS", seen, "hearback:budget:{x}", NULL), "2");
+    assert_string_equal(
+        redis_say(bench->plain, "EXISTS", seen, "hearback:budget:{x}", "hearback:crash:{x}", NULL),
+        "3");
 }
 
 static void test_older_than_deletions_are_known(void **state)

@@ -92,6 +92,7 @@ static void defaults(void **state)
     assert_int_equal(config.ingest.suspended_max, 4096);
     assert_int_equal(config.worker.items_max, 512);
     assert_int_equal(config.worker.lease_ms, 45000);
+    assert_int_equal(config.worker.turn_max_ms, 60000);
     assert_int_equal(config.worker.reply_bytes_max, 1048576);
     assert_int_equal(config.retry.base_ms, 500);
     assert_int_equal(config.retry.give_up_after_ms, 86400000);
@@ -160,7 +161,7 @@ static void values_of_every_type(void **state)
           "log: {level: debug}\n"
           "kafka: {bootstrap: 'a:1, [::1]:2'}\n"
           "redis: {address: /run/redis.sock, timeout: 1m}\n"
-          "worker: {lease: 1500s, reply_max: 2048B, drain_deadline: 0s}\n"
+          "worker: {lease: 1500s, reply_max: 2048B, drain_deadline: 0s, turn_max: 0s}\n"
           "retry: {base: 7ms, cap: 1h, give_up_after: 1h}\n"
           "rules: {sentiment_file: -5e-1, quality_min: 2.5, sentiment_win: 1}\n"
           "fields:\n"
@@ -176,6 +177,7 @@ static void values_of_every_type(void **state)
     assert_int_equal(config.worker.lease_ms, 1500000);
     assert_int_equal(config.worker.reply_bytes_max, 2048);
     assert_int_equal(config.worker.drain_deadline_ms, 0);
+    assert_int_equal(config.worker.turn_max_ms, 0);
     assert_int_equal(config.retry.cap_ms, 3600000);
     assert_true(config.rules.quality_min > 2.4 && config.rules.quality_min < 2.6);
     assert_int_equal(config.fields.themes.count, 1);

@@ -160,6 +160,8 @@ static void values_together(void **state)
         {"a lease just too short", 0, "worker:\n  lease: 19999ms\n",
          "t:2: worker.lease: found 19999ms, expected at least 5s more than jira.timeout, which is "
          "15s; raise worker.lease or lower jira.timeout\n"},
+        {"turns too short to judge", 0, "worker: {turn_max: 999ms}\n",
+         "t:1: worker.turn_max: found 999ms, expected at least 1s, or 0s for never; raise it\n"},
         {"bodies larger than records", 0,
          "sources:\n  a: {kind: koji}\n  b:\n    kind: koji\n    body_max: 8193KiB\n",
          "t:5: kafka.message_max: found 8256KiB, expected at least 8257KiB, for sources.b.body_max "
