@@ -139,7 +139,7 @@ void deadletter_record(struct outbox outbox, struct deadletter dead,
     LOG(LOG_WARN, "dead_letter", L_TEXT("worker", dead.worker->name), L_TEXT("reason", dead.reason),
         L_TEXT("detail", dead.detail), L_SPAN("topic", job->origin.topic),
         L_INT("partition", job->origin.partition), L_INT("offset", job->origin.offset),
-        L_TEXT("expected", "a record of which items can be made"), L_TEXT("do", LETTER_DO));
+        L_TEXT("expected", "a record that can be worked on"), L_TEXT("do", LETTER_DO));
     count(dead.reason);
     send_letter(outbox, &letter, acked, owner);
 }

@@ -137,10 +137,10 @@ static void build_stages(struct engine *engine, uint64_t seed)
         .self = engine});
 }
 
-static void late_closed(void *self, const struct record *record)
+static void late_closed(void *self, const struct record *record, bool buried)
 {
     struct engine *engine = self;
-    later_closed(engine->later, record);
+    later_closed(engine->later, record, buried);
 }
 
 static struct err build_intake(struct engine *engine)

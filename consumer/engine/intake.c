@@ -92,6 +92,7 @@ struct err intake_new(struct intake_parts parts, struct intake **out, int *event
         FAIL(ERR_FATAL, errno, "no descriptor for Kafka");
     }
     name_topics(intake);
+    intake_alone_init(intake);
     struct err err = make_consumer(intake);
     if (failed(err)) {
         (void)close(intake->event_fd);
@@ -132,6 +133,7 @@ void intake_free(struct intake **at, bool abandon)
         seen_close(&partition->seen);
         mem_free(partition);
     }
+    suspects_close(&intake->suspects);
     (void)close(intake->event_fd);
     mem_free(intake);
 }
@@ -186,8 +188,8 @@ static bool is_walk(const struct intake *intake)
     return replay != NULL && (replay->again_skipped || replay->again_dead || replay->redo);
 }
 
-/* The oldest record that was taken. False when it must wait: for its segment of seen bits, or for
- * room. */
+/* The oldest record that was taken. False when it must wait: for its segment of seen bits, for a
+ * suspect, or for room. */
 static bool open_oldest(struct intake *intake, struct tally *tally)
 {
     rd_kafka_message_t *m = stash_first(&intake->stash);
@@ -208,7 +210,8 @@ static bool open_oldest(struct intake *intake, struct tally *tally)
     enum seen_answer seen =
         is_walk(intake) ? SEEN_NO : seen_ask(&partition->seen, m->offset, at_ms);
     if (seen == SEEN_LOADING ||
-        (seen == SEEN_NO && (window_full(&partition->window) || !has_room(intake)))) {
+        (seen == SEEN_NO &&
+         (intake_must_wait(intake, m) || window_full(&partition->window) || !has_room(intake)))) {
         return false;
     }
     (void)stash_take(&intake->stash);
@@ -324,11 +327,12 @@ struct err intake_turn(struct intake *intake, bool *more)
     }
     bool open = ledger_is_open(intake->parts.ledger);
     int64_t now = clock_mono_ms(intake->parts.clock);
+    bool holds = intake_holds(intake);
     if (open) {
         open_stash(intake);
     }
     intake->caught_up = false;
-    bool takes = !intake->stopping && open && has_room(intake);
+    bool takes = !intake->stopping && open && !holds && has_room(intake);
     watch_shortage(intake, takes, now);
     size_t most = batch_wanted(intake, takes);
     if (most > 0) {

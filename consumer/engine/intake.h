@@ -47,8 +47,8 @@ struct intake_parts {
     struct outbox outbox;
     bool dry;                    /* no marks, no letters: what would be done is only told */
     const struct replay *replay; /* NULL: the work of the group */
-    /* A load that intake_open_late opened is closed. */
-    void (*late_closed)(void *self, const struct record *record);
+    /* A load that intake_open_late opened is closed; `buried`: its record is a dead letter. */
+    void (*late_closed)(void *self, const struct record *record, bool buried);
     void *self;
 };
 
@@ -71,7 +71,8 @@ int64_t intake_read_until_ms(const struct intake *intake);
 /* Topic (static) and partition number `index` of those that are assigned; false beyond the last. */
 bool intake_place(const struct intake *intake, size_t index, struct origin *place);
 /* Opens the record once more for the effects whose digests are in `only` (copied; see struct job).
- * Takes the message. False when its partition is not ours any more. */
+ * Takes the message. False when its partition is not ours any more, or it must wait (for a
+ * suspect, or as one): ask again later. */
 bool intake_open_late(struct intake *intake, rd_kafka_message_t *message, span only);
 
 /* A replay has read all it was asked for, and all of it is settled. */

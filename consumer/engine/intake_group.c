@@ -66,6 +66,7 @@ struct partition *intake_gain(struct intake *intake, const rd_kafka_topic_partit
     }
     partition->assigned = true;
     intake_begin(intake, partition);
+    suspects_stale(&intake->suspects);
     partition->at_end = false;
     partition->read_ms = 0;
     if (at->offset >= 0) { /* what is read from here on follows what the group has settled */

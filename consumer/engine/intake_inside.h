@@ -3,8 +3,9 @@
  * What the files of the intake share: intake.c (consuming), intake_group.c
  * (partitions and the group), intake_loads.c (open records), intake_items.c (their
  * items), intake_room.c (shares of the pool),
- * intake_watch.c (lag), intake_reset.c (offsets that are not as expected) and
- * intake_retry.c (records that are taken up again).
+ * intake_watch.c (lag), intake_reset.c (offsets that are not as expected),
+ * intake_retry.c (records that are taken up again) and intake_alone.c (records
+ * that crashed the worker).
  * Nobody else includes this.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_INTAKE_INSIDE_H
@@ -16,6 +17,7 @@
 #include "common/metrics.h"
 #include "consumer/engine/intake.h"
 #include "consumer/engine/stash.h"
+#include "consumer/engine/suspects.h"
 
 #define INTAKE_BATCH          256
 #define INTAKE_BATCH_MAX      4096 /* while catching up */
@@ -29,8 +31,10 @@
 #define INTAKE_DIGEST_LEN     16  /* of an effect id, in hearback_only */
 #define INTAKE_IDLE_POLL_MS   100 /* while there is no room: one record, so rebalances are served */
 #define INTAKE_PAUSE_AFTER_MS 10000
-#define INTAKE_MEMORY_WAIT_MS 60000 /* then a record that cannot be held is a dead letter */
-#define INTAKE_HEARD_MS       1000  /* a record is here within that time, when nothing is behind */
+#define INTAKE_MEMORY_WAIT_MS 60000  /* then a record that cannot be held is a dead letter */
+#define INTAKE_HEARD_MS       1000   /* a record is here within that time, when nothing is behind */
+#define INTAKE_ALONE_MS       300000 /* a suspect's time alone, and its wait for the others */
+#define INTAKE_LATE_WAIT_MS   5000   /* a suspect that waits and is read again is here by then */
 #define INTAKE_ARENA_BYTES    (64u << 20)
 #define INTAKE_OPEN_BYTES     (64u << 20) /* of open records, which a share may keep waiting */
 
@@ -78,10 +82,18 @@ struct intake {
     int64_t polled_ms;
     int64_t short_since_ms;
     bool paused;
+    struct suspects suspects;
+    struct load *alone; /* the one record that is open: a suspect */
+    int64_t alone_until_ms;
+    bool held;                /* the first of the stash waits: for a suspect, or for word of them */
+    int64_t waiting_since_ms; /* a suspect for the others; 0: none does */
+    int64_t late_until_ms;    /* until then a suspect is expected that is read again */
     struct metric *metric_records;
     struct metric *metric_skipped;
     struct metric *metric_catching_up;
     struct metric *metric_waiting;
+    struct metric *metric_suspects;
+    struct metric *metric_convicted;
 };
 
 /* intake_group.c */
@@ -161,5 +173,18 @@ bool intake_replay_wants(const struct replay *replay, const struct item *item);
 void intake_ended(struct intake *intake, const rd_kafka_message_t *m);
 
 span intake_header(const rd_kafka_headers_t *headers, const char *name);
+
+/* intake_alone.c */
+void intake_alone_init(struct intake *intake);
+/* True when the record must not be opened now. */
+bool intake_must_wait(struct intake *intake, const rd_kafka_message_t *message);
+/* The same for one that was read again. */
+bool intake_late_must_wait(struct intake *intake, const rd_kafka_message_t *message);
+/* True while nothing more is to be read, for a suspect's sake. Every turn. */
+bool intake_holds(struct intake *intake);
+/* The load is opened, is freed, is settled (with the partition still ours). */
+void intake_alone_opened(struct intake *intake, struct load *load);
+void intake_alone_closed(struct intake *intake, struct load *load);
+void intake_alone_settled(struct intake *intake, struct load *load);
 
 #endif

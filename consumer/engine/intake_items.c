@@ -20,6 +20,7 @@ static void on_record_letter(void *owner, bool durable)
     metric_add(metric_counter("hearback_items_total", "Items settled, by what they came to.",
                               "outcome", "dead_letter"),
                1);
+    load->buried = true;
     load->open--;
     intake->news = true;
     if (load->open == 0 && (load->made_all || load->spoiled)) {
@@ -32,7 +33,7 @@ static void send_letter(struct intake *intake, struct load *load)
     struct deadletter dead = {.worker = intake->parts.worker,
                               .job = &load->job,
                               .message = load->message,
-                              .reason = "record_unreadable",
+                              .reason = load->convicted ? "crashed_alone" : "record_unreadable",
                               .detail = load->unreadable};
     deadletter_record(intake->parts.outbox, dead, on_record_letter, load);
 }

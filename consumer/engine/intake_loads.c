@@ -5,11 +5,15 @@
  */
 #include "consumer/engine/intake_inside.h"
 
-static void free_load(struct intake *intake, struct load *load)
+static void free_load(struct intake *intake, struct load *load, bool settled)
 {
     if (load->late) {
-        intake->parts.late_closed(intake->parts.self, &load->job.record);
+        intake->parts.late_closed(intake->parts.self, &load->job.record, load->buried);
     }
+    if (settled) {
+        intake_alone_settled(intake, load); /* last: once it is forgotten it would run again */
+    }
+    intake_alone_closed(intake, load);
     arena_close(&load->job.arena);
     intake->load_bytes -= load->message->len;
     rd_kafka_message_destroy(load->message);
@@ -56,7 +60,7 @@ void intake_settled(void *self, struct load *load)
         }
         partition->dirty = true;
     }
-    free_load(intake, load);
+    free_load(intake, load, !load->spoiled && ours);
 }
 
 /* The last segment of the path it came in by; "unknown" without the header. */
@@ -112,6 +116,7 @@ static struct load *make_load(struct intake *intake, struct partition *partition
     intake->news = true;
     intake->loads++;
     intake->load_bytes += m->len;
+    intake_alone_opened(intake, load);
     return load;
 }
 
@@ -130,7 +135,8 @@ void intake_open(struct intake *intake, struct partition *partition, rd_kafka_me
 bool intake_open_late(struct intake *intake, rd_kafka_message_t *m, span only)
 {
     struct partition *partition = intake_partition_of(intake, m);
-    if (partition == NULL || !partition->assigned || intake->stopping) {
+    if (partition == NULL || !partition->assigned || intake->stopping ||
+        intake_late_must_wait(intake, m)) {
         rd_kafka_message_destroy(m);
         return false;
     }
@@ -152,7 +158,7 @@ void intake_stop(struct intake *intake)
         load->spoiled = true;
         intake_drop_tickets(intake, load);
         if (load->open == 0) {
-            free_load(intake, load);
+            free_load(intake, load, false);
         }
     }
     intake->unmade_last = &intake->unmade;

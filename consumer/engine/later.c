@@ -100,15 +100,6 @@ static struct want *find_want(struct later *later, const struct origin *place, i
     return NULL;
 }
 
-void later_closed(struct later *later, const struct record *record)
-{
-    struct origin place = {.topic = span_text(record->topic), .partition = record->partition};
-    struct want *want = find_want(later, &place, record->offset);
-    if (want != NULL && want->state == WANT_OPEN) {
-        free_want(want);
-    }
-}
-
 /* ---- what is due ------------------------------------------------------------------------- */
 
 static struct want *make_want(struct later *later, int64_t offset)
@@ -234,13 +225,29 @@ static void drop(struct later *later, struct want *want)
     }
 }
 
-static void on_gone_letter(void *owner, bool durable)
+/* `buried`: the record is a dead letter, which stands for all that was to be made of it. */
+static void drop_or_free(struct want *want, bool buried)
 {
-    struct want *want = owner;
-    if (durable && want->count > 0 && ledger_is_open(want->later->parts.ledger)) {
+    if (buried && want->count > 0 && ledger_is_open(want->later->parts.ledger)) {
+        want->state = WANT_GONE;
         drop(want->later, want);
     } else {
         free_want(want);
+    }
+}
+
+static void on_gone_letter(void *owner, bool durable)
+{
+    struct want *want = owner;
+    drop_or_free(want, durable);
+}
+
+void later_closed(struct later *later, const struct record *record, bool buried)
+{
+    struct origin place = {.topic = span_text(record->topic), .partition = record->partition};
+    struct want *want = find_want(later, &place, record->offset);
+    if (want != NULL && want->state == WANT_OPEN) {
+        drop_or_free(want, buried);
     }
 }
 
@@ -274,9 +281,10 @@ static void open_record(struct later *later, struct want *want, rd_kafka_message
         buf_add_text(&only, digest);
     }
     want->state = WANT_OPEN;
-    metric_add(later->metric_fired, (int64_t)want->count);
-    if (!intake_open_late(later->parts.intake, message, buf_span(&only))) {
-        free_want(want); /* the partition went meanwhile: its owner reads it */
+    if (intake_open_late(later->parts.intake, message, buf_span(&only))) {
+        metric_add(later->metric_fired, (int64_t)want->count);
+    } else {
+        free_want(want); /* the partition went meanwhile and its owner reads it, or it waits */
     }
     buf_close(&only);
 }

@@ -28,7 +28,8 @@ void later_free(struct later **at); /* no question to the ledger is under way */
 
 /* Returns milliseconds until it wants to be called again. */
 int64_t later_turn(struct later *later);
-/* A record that was read again is closed: all its items are settled or given back. */
-void later_closed(struct later *later, const struct record *record);
+/* A record that was read again is closed: all its items are settled or given back, or (`buried`)
+ * it is a dead letter, whole, and nothing is to be made of it any more. */
+void later_closed(struct later *later, const struct record *record, bool buried);
 
 #endif

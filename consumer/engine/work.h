@@ -41,6 +41,9 @@ struct load {
     bool partial;           /* not all items were wanted: that it is settled says nothing */
     bool late;              /* read again for items whose time has come: not in the window */
     size_t admitted;        /* of the items made, those that were wanted */
+    uint32_t crash_place;   /* what is reported of it if the worker crashes */
+    bool convicted;         /* it crashed the worker while it was alone: it is not run */
+    bool buried;            /* its dead letter is durable */
     int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */
     struct load *next;      /* loads of which items are to be made */
     bool listed;            /* it is among those */

@@ -29,10 +29,12 @@ static bool wanted(void *self, const struct load *load)
     return intake_wants(shop->intake, load);
 }
 
-static void late_closed(void *self, const struct record *record)
+static void late_closed(void *self, const struct record *record, bool buried)
 {
     struct shop *shop = self;
-    later_closed(shop->later, record);
+    shop->late_closed++;
+    shop->late_buried += buried ? 1 : 0;
+    later_closed(shop->later, record, buried);
 }
 
 static bool crowded(void *self, struct work *work, struct destination *to)
@@ -253,6 +255,7 @@ void shop_append(const struct shop_bench *bench, const char *topic, int32_t part
         const rd_kafka_vu_t parts[] = {
             {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
             {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+            {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = bench->at_ms},
             {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
             {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key, strlen(key)}},
             {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value, len}},

@@ -33,6 +33,8 @@ struct shop {
     struct order order;
     struct destination to[SHOP_DESTINATIONS];
     size_t destination_count;
+    int late_closed; /* records that were read again */
+    int late_buried; /* of which as a dead letter */
 };
 
 /* A destination at no address: its calls are the fake caller's. */
@@ -58,6 +60,7 @@ struct shop_bench {
     char name[64];       /* of the worker and of its topic */
     char retry[64 + 16]; /* its retry topic */
     rd_kafka_t *producer;
+    int64_t at_ms; /* the records' timestamp; 0: when they are written */
 };
 
 /* A header of a record; the last one's name is NULL. */
