@@ -215,7 +215,7 @@ bool shop_bench_open(struct shop_bench *bench, int partitions)
     assert_false(failed(kafka_producer_new(&config, &role, &bench->producer)));
     make_standing_topics(bench, &config);
     shop_topic(bench, bench->name, partitions);
-    shop_topic(bench, bench->retry, partitions);
+    shop_topic(bench, bench->retry, 1); /* as the ones that are shipped */
     return true;
 }
 
