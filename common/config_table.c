@@ -95,8 +95,8 @@ static const struct config_row kafka_rows[] = {
     {"replication", CONFIG_WHOLE, AT(kafka, replication), .standard = "3", .min = "1", .max = "15",
      .help = "Copies of each topic that Hearback creates. 1 is for a laptop only."},
     {"partitions", CONFIG_WHOLE, AT(kafka, partitions), .standard = "12", .min = "1", .max = "1024",
-     .help = "Partitions of each topic that Hearback creates: the most processes of one worker "
-             "that can share the work."},
+     .help = "Partitions of each topic that Hearback creates, but for the retry topics, which have "
+             "one: the most processes of one worker that can share the work."},
     {"session_timeout", CONFIG_DURATION, AT(kafka, session_timeout_ms), .standard = "45s",
      .min = "6s", .max = "30m",
      .help = "A worker that is silent for this long loses its partitions to the others."},

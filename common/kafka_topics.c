@@ -39,10 +39,13 @@ static const struct topic topics[] = {
         .help = "Items that will never work as they are, with the reason, and a copy of their "
                 "records; no person in the headers.",
     },
-    /* One a worker: kept as long as what it was taken from. */
+    /* One a worker: kept as long as what it was taken from. Of one partition, for the group
+     * balances the number of partitions over both of its topics: with as many here as there, one of
+     * two replicas may be left with nothing but retries. */
     {
         .name = TOPIC_RETRY_PREFIX "ticket-filer",
         .retention_ms = 30 * DAY_MS,
+        .partitions = 1,
         .key = "the source record's key",
         .help = "Records that the ticket filer takes up again, wholly or a few items of them.",
     },
@@ -375,7 +378,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct topic *topic, const struct co
     char why[256] = "";
     struct setting settings[SETTINGS_MAX];
     size_t count = settings_of(topic, config, settings);
-    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic->name, (int)config->partitions,
+    int64_t partitions = topic->partitions > 0 ? topic->partitions : config->partitions;
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic->name, (int)partitions,
                                                       (int)config->replication, why, sizeof(why));
     CHECK(made != NULL); /* the ranges are the configuration's */
     for (size_t i = 0; i < count; i++) {
