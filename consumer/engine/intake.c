@@ -65,6 +65,11 @@ static void make_metrics(struct intake *intake)
     intake->metric_catching_up =
         metric_gauge("hearback_catching_up", "1 while the worker is far behind.", NULL, NULL);
     metric_set(intake->metric_catching_up, 0);
+    intake->metric_lost = metric_counter(
+        "hearback_partitions_lost_total",
+        "Partitions that went without this worker being asked: it was silent for too "
+        "long.",
+        NULL, NULL);
     intake->metric_waiting = metric_gauge(
         "hearback_items_without_room",
         "Items not begun: their record, key or destination has its share of the pool.", NULL, NULL);

@@ -132,6 +132,19 @@ static void say_rebalance(const char *what, const rd_kafka_topic_partition_list_
     LOG(LOG_INFO, "rebalance", L_TEXT("what", what), L_INT("partitions", partitions->cnt));
 }
 
+static void say_lost(const struct intake *intake, const rd_kafka_topic_partition_list_t *partitions)
+{
+    if (partitions->cnt == 0) {
+        return;
+    }
+    metric_add(intake->metric_lost, partitions->cnt);
+    LOG(LOG_WARN, "partitions_lost", L_INT("found", partitions->cnt),
+        L_TEXT("expected", "to be asked before they go; others have them, and nothing is stored "
+                           "of them here"),
+        L_TEXT("do", "when it recurs: see why this process was silent for longer than "
+                     "kafka.session_timeout, or raise that"));
+}
+
 void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                        rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
@@ -151,7 +164,9 @@ void intake_rebalanced(rd_kafka_t *rk, rd_kafka_resp_err_t err,
     } else {
         bool lost = rd_kafka_assignment_lost(rk) != 0;
         say_rebalance(lost ? "lost" : "revoked", partitions);
-        if (!lost) {
+        if (lost) {
+            say_lost(intake, partitions);
+        } else {
             intake_store(intake); /* before the unassign: it is committed with it */
         }
         for (int i = 0; i < partitions->cnt; i++) {

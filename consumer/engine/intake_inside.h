@@ -94,6 +94,7 @@ struct intake {
     struct metric *metric_waiting;
     struct metric *metric_suspects;
     struct metric *metric_convicted;
+    struct metric *metric_lost;
 };
 
 /* intake_group.c */
