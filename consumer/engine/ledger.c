@@ -16,10 +16,9 @@
 
 #include <stdio.h>
 
-#define LEDGER_OP_BYTES_MAX    (64u << 20)
-#define LEDGER_ARGS_MAX        64
-#define LEDGER_WATCH_MS        1000 /* an idle worker, too, notices that the view is gone */
-#define LEDGER_FIELD_SEPARATOR '\x1f'
+#define LEDGER_OP_BYTES_MAX (64u << 20)
+#define LEDGER_ARGS_MAX     64
+#define LEDGER_WATCH_MS     1000 /* an idle worker, too, notices that the view is gone */
 
 enum op_step { OP_BEFORE, OP_SCRIPT, OP_CONFIRM, OP_AFTER, OP_AGREE };
 
@@ -142,65 +141,6 @@ void ledger_open(struct ledger *ledger, span epoch, int64_t age_ms)
 void ledger_close_view(struct ledger *ledger)
 {
     ledger->open = false;
-}
-
-/* ---- lines ------------------------------------------------------------------------------- */
-
-void ledger_line_key(const struct ledger_line *line, struct buf *key)
-{
-    buf_add_char(key, line->kind);
-    buf_add_char(key, ':');
-    buf_add(key, line->key);
-    if (line->kind != 'S') {
-        buf_add_char(key, LEDGER_FIELD_SEPARATOR);
-        buf_add(key, line->field);
-    }
-}
-
-static bool kind_known(char kind)
-{
-    return kind == 'S' || kind == 'H' || kind == 'Z';
-}
-
-/* What Redis takes for a score, and is finite. */
-static bool is_score(span text)
-{
-    size_t digits = 0;
-    size_t at = text.len > 0 && text.at[0] == '-' ? 1 : 0;
-    for (bool point = false; at < text.len; at++) {
-        if (text.at[at] == '.' && !point && digits > 0) {
-            point = true;
-            continue;
-        }
-        if (text.at[at] < '0' || text.at[at] > '9') {
-            return false;
-        }
-        digits++;
-    }
-    return digits > 0 && text.len <= 32;
-}
-
-bool ledger_line_parse(span key, span value, struct ledger_line *line)
-{
-    if (key.len < 3 || key.at[1] != ':' || !kind_known((char)key.at[0])) {
-        return false;
-    }
-    if (key.at[0] == 'Z' && value.at != NULL && !is_score(value)) {
-        return false;
-    }
-    *line = (struct ledger_line){.kind = (char)key.at[0], .value = value};
-    line->key = span_of(key.at + 2, key.len - 2);
-    if (line->kind == 'S') {
-        return true;
-    }
-    const uint8_t *border = memchr(line->key.at, LEDGER_FIELD_SEPARATOR, line->key.len);
-    if (border == NULL) {
-        return false;
-    }
-    size_t len = (size_t)(border - line->key.at);
-    line->field = span_of(border + 1, line->key.len - len - 1);
-    line->key.len = len;
-    return true;
 }
 
 /* ---- the steps --------------------------------------------------------------------------- */
@@ -334,7 +274,7 @@ static bool is_answer(const struct redis_reply *reply)
                 journal->kind == REDIS_LIST && journal->count % 4 == 0;
     for (size_t i = 0; fits && i < journal->count; i += 4) {
         span kind = redis_element(journal, i)->text;
-        fits = kind.len == 1 && kind_known((char)kind.at[0]);
+        fits = kind.len == 1 && ledger_kind_known((char)kind.at[0]);
     }
     return fits;
 }

@@ -82,6 +82,7 @@ void ledger_open(struct ledger *ledger, span epoch, int64_t age_ms);
 void ledger_close_view(struct ledger *ledger);
 void ledger_on_lost(struct ledger *ledger, void (*lost)(void *self), void *self);
 
+bool ledger_kind_known(char kind);
 /* The changelog's key of a line, into `key`. */
 void ledger_line_key(const struct ledger_line *line, struct buf *key);
 /* The other way round; false when it is none. */

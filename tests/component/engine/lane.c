@@ -75,6 +75,12 @@ void lane_open_journal(struct lane *lane, const char *kafka, const char *redis, 
 
 void lane_close(struct lane *lane)
 {
+    ledger_close_view(lane->rig.ledger); /* see rig_close */
+    for (int64_t t = kit_begin(); ledger_in_flight(lane->rig.ledger) > 0;) {
+        assert_true(kit_waits(t));
+        (void)rig_turn(&lane->rig);
+        assert_false(failed(kafka_outbox_turn(lane->outbox)));
+    }
     restore_free(&lane->restore);
     kafka_outbox_free(&lane->outbox);
     rig_close(&lane->rig);

@@ -97,6 +97,12 @@ void rig_close(struct rig *rig)
             arena_close(&rig->loads[i].job.arena);
         }
     }
+    ledger_close_view(rig->ledger); /* what it has begun to say anew ends; no more is begun */
+    rig->outbox.by_itself = true;
+    for (int64_t t = kit_begin(); ledger_in_flight(rig->ledger) > 0;) {
+        assert_true(kit_waits(t));
+        (void)rig_turn(rig);
+    }
     redis_free(&rig->redis);
     ledger_free(&rig->ledger);
     timers_close(&rig->timers);
