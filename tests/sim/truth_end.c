@@ -63,8 +63,12 @@ static void judge_volume(int theme)
     for (size_t i = 0; i < plan_get()->interview_count; i++) {
         const struct plan_interview *it = &plan_get()->interviews[i];
         for (size_t m = 0; m < it->mention_count; m++) {
-            if (it->mentions[m].theme != theme || !truth_item((int)i, theme)->evidence) {
+            const struct truth_item *item = truth_item((int)i, theme);
+            if (it->mentions[m].theme != theme || !item->evidence) {
                 continue;
+            }
+            if (it->low && truth_any_second_rules() && !item->done) {
+                continue; /* weighed under the second rules, then ignored under the first */
             }
             if (it->mentions[m].as != MENTION_COUNT) {
                 return;
