@@ -358,6 +358,9 @@ static void ask(struct stages *stages, struct work *work)
             stages_would_send(stages, work);
             return;
         }
+        if (stages_crowded(stages, work)) {
+            return;
+        }
         if (stages_is_counted(stages, work)) {
             work->phase = PHASE_HOLD;
             stages_hold(stages, work);
@@ -407,9 +410,7 @@ static void run(struct stages *stages, struct work *work)
         stages_hold(stages, work);
         return;
     case PHASE_SLOT:
-        if (!stages_crowded(stages, work)) {
-            stages_slot(stages, work);
-        }
+        stages_slot(stages, work);
         return;
     case PHASE_KEY:
         stages_key(stages, work);
