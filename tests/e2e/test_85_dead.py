@@ -19,7 +19,8 @@ REFUSAL = '{"errorMessages":[],"errors":{"summary":"Not like this."}}'
 class DeadCase(Case):
     @classmethod
     def setUpClass(cls):
-        cls.stage = Stage(retry={"cap": "200ms"})
+        # What is refused here is the item's fault, however many they are.
+        cls.stage = Stage(retry={"cap": "200ms"}, breaker={"refusals": 1000})
         cls.stage.start_door().ready()
         cls.worker = cls.stage.worker().ready()
 
@@ -345,7 +346,8 @@ class Refused(DeadCase):
 class Unreadable(DeadCase):
     @classmethod
     def setUpClass(cls):
-        cls.stage = Stage(retry={"cap": "200ms"})
+        # What is refused here is the item's fault, however many they are.
+        cls.stage = Stage(retry={"cap": "200ms"}, breaker={"refusals": 1000})
         cls.stage.start_door().ready()
 
     def read_wrongly(self, *bodies):
