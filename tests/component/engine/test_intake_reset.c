@@ -259,7 +259,7 @@ static void test_partitions_added(void **state)
     struct shop shop;
     open_shop(&shop, bench);
     assert_int_equal(shop.intake->topics[INTAKE_SOURCE].partition_count, 2);
-    assert_int_equal(shop.intake->topics[INTAKE_RETRY].partition_count, 2);
+    assert_int_equal(shop.intake->topics[INTAKE_RETRY].partition_count, 1);
     shop.intake->topics[INTAKE_SOURCE].partition_count = 1; /* as if it had been one */
     shop_until_low(&shop, bench->name, 1, -1);
     assert_int_equal(kit_logged("partitions_added"), 1);
