@@ -38,14 +38,14 @@ class CrashCase(Case):
             self.wanted.setdefault(theme_id, set()).add(f"{name}-{n}")
             self.stage.publish(interview(f"{name}-{n}", [theme(theme_id)], study=f"std_{n}"))
 
-    def boom(self, name, place, fault, theme_id=None):
-        self.stage.publish(interview(name, [theme(theme_id or f"t-{name}")], study=f"std_{name}",
+    def boom(self, name, place, fault, theme_id):
+        self.stage.publish(interview(name, [theme(theme_id)], study=f"std_{name}",
                                      boom=f"boom-{place}-{fault}"))
 
-    def poison(self, name, place, fault, theme_id=None):
-        """Without a theme_id its theme is its own: what it does before it crashes is no matter."""
+    def poison(self, name, place, fault):
+        """Its theme is its own, so that what it does before it crashes is nobody else's matter."""
         self.bad.add(name)
-        self.boom(name, place, fault, theme_id)
+        self.boom(name, place, fault, f"t-{name}")
 
     # ---- the supervisor
 

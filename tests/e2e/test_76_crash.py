@@ -15,9 +15,8 @@ SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.
 class Poison(CrashCase):
     def test_1_one_among_a_hundred(self):
         self.good("before", 50)
-        self.poison("bad", "answered", "null", theme_id="behind0")
+        self.poison("bad", "answered", "null")
         self.good("behind", 50)
-        self.wanted["behind0"].add("bad")  # as evidence or in a comment, before it crashed
         worker, ended = self.supervise(self.over, 4)
         self.assertEqual(len(ended), 4)
         for crashed in ended:
@@ -46,12 +45,18 @@ class Poison(CrashCase):
             self.assertEqual(crashed.lines("crash_unreported"), [])
         self.finish(worker)
 
-    def test_3_only_once(self):
-        """It is in doubt afterwards, finds its ticket, and is innocent enough."""
-        self.boom("once", "create", "null")
+    def test_3_what_others_make_of_it(self):
+        """One crashes but once: it is in doubt, finds its ticket, and is innocent enough. The other
+        began to file a theme: whoever comes next of that theme goes on, and tells it, too."""
+        self.boom("once", "create", "null", "t-once")
         self.wanted["t-once"] = {"once"}
-        worker, ended = self.supervise(self.all_told, 1)
-        self.assertEqual([crashed.wait() for crashed in ended], [-signal.SIGSEGV])
+        self.bad.add("shared")
+        self.boom("shared", "find", "null", "beside0")
+        worker, ended = self.supervise(self.over, 5)
+        self.assertEqual({crashed.wait() for crashed in ended}, {-signal.SIGSEGV})
+        self.good("beside", 3, themes=1)
+        self.wanted["beside0"].add("shared")
+        until("its theme is filed", self.all_told)
         self.finish(worker)
 
     def test_4_a_signal_from_outside(self):
