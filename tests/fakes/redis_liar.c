@@ -158,6 +158,9 @@ static int connect_to(int port)
         (void)close(fd);
         return -1;
     }
+    if (fd >= 0) {
+        tcp_no_delay(fd);
+    }
     return fd;
 }
 

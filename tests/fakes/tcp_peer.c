@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -34,6 +35,12 @@ struct tcp_peer {
     int count;
 };
 
+void tcp_no_delay(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 static void *run_connection(void *self)
 {
     struct connection *connection = self;
@@ -54,6 +61,7 @@ static void *run_acceptor(void *self)
         if (peer->stopping || peer->count == TCP_PEER_CONNECTIONS_MAX) {
             (void)close(fd);
         } else {
+            tcp_no_delay(fd);
             struct connection *c = &peer->connections[peer->count];
             *c = (struct connection){.peer = peer, .fd = fd, .index = peer->count};
             peer->count++;

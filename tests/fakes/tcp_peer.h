@@ -25,6 +25,10 @@ void tcp_peer_stop(struct tcp_peer **at);
 void tcp_peer_deafen(const struct tcp_peer *peer);
 int tcp_peer_port(const struct tcp_peer *peer);
 
+/* Small answers go out at once. Else the second waits until the first was acknowledged, which the
+ * other side puts off for 40 ms; the peer's own connections have it. */
+void tcp_no_delay(int fd);
+
 /* For serve. False when the other side has closed. */
 bool tcp_send(int fd, span bytes);
 bool tcp_say(int fd, const char *text);
