@@ -18,7 +18,8 @@
 #   bench      throughput and latency of the release build: one line of JSON each
 #   tidy       clang-tidy; not part of the whole run
 #
-# HEARBACK_JOBS: how many compilers and unit tests at a time (default: one a processor).
+# HEARBACK_JOBS: how many compilers, unit tests, fuzzers and scripts of e2e at a time (default: one a
+# processor). Each script of e2e starts services of its own, and most of its time it waits.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 TREE=$PWD
@@ -29,22 +30,23 @@ JOBS=${HEARBACK_JOBS:-$(nproc)}
 SERVICES=$TREE/build/services/$$
 SCRIPT_SECONDS=600
 SUITE_SECONDS=1200
+LONGEST=tests/e2e/test_80_chaos.py # of those that run side by side it is begun first
 
 passed=0
 failed=0
 only=
-child=
 tmp=
 declare -A built
+declare -A children # what runs in the background: its name, by process
 
 # ---- running things ----------------------------------------------------------------------------
 
 finish() {
     local status=$?
     trap - EXIT INT TERM
-    if [[ -n $child ]]; then
-        kill "$child" 2>/dev/null || true
-        wait "$child" 2>/dev/null || true
+    if ((${#children[@]} > 0)); then
+        kill "${!children[@]}" 2>/dev/null || true
+        wait "${!children[@]}" 2>/dev/null || true
     fi
     services_down || true
     rm -rf "$tmp"
@@ -54,12 +56,13 @@ finish() {
 # quietly LOG SECONDS COMMAND…: in the background, so that a signal is answered at once; `timeout`
 # hands it on to all that the command started.
 quietly() {
-    local log=$1 seconds=$2 status=0
+    local log=$1 seconds=$2 status=0 child
     shift 2
     timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null &
     child=$!
+    children[$child]=$1
     wait "$child" || status=$?
-    child=
+    unset "children[$child]"
     if [[ $status == 124 ]]; then
         echo "took longer than $seconds s" >>"$log"
     fi
@@ -85,6 +88,27 @@ run_script() {
     return 0
 }
 
+# begin LABEL COMMAND…: the same in the background, when fewer than JOBS are under way.
+begin() {
+    local label=$1
+    shift
+    ((${#children[@]} < JOBS)) || reap
+    timeout -k 10 "$SCRIPT_SECONDS" "$@" >"$tmp/log.${label//\//_}" 2>&1 </dev/null &
+    children[$!]=$label
+}
+
+# reap: waits for the first of them to end, and counts it.
+reap() {
+    local child=0 label status=0
+    wait -n -p child "${!children[@]}" || status=$?
+    label=${children[$child]}
+    unset "children[$child]"
+    if [[ $status == 124 ]]; then
+        echo "took longer than $SCRIPT_SECONDS s" >>"$tmp/log.${label//\//_}"
+    fi
+    count "$label" "$status" "$tmp/log.${label//\//_}"
+}
+
 # scripts_in FOLDER: *.sh and *.py that may be executed, and every test_*.py.
 scripts_in() {
     [[ ! -d $1 ]] || find "$1" -maxdepth 1 -type f \
@@ -92,15 +116,20 @@ scripts_in() {
         LC_ALL=C sort | grep -F -e "$only" || true
 }
 
+# run_scripts FOLDER [begin]: one after the other, or side by side.
 run_scripts() {
-    local script
+    local script run=${2:-run_script}
     while read -r script; do
         if [[ -x $script ]]; then
-            run_script "$script" "$script"
+            "$run" "$script" "$script"
         else
-            run_script "$script" python3 "$script"
+            "$run" "$script" python3 "$script"
         fi
-    done < <(scripts_in "$1")
+    done < <(scripts_in "$1" | awk -v first="$LONGEST" \
+        '$0 == first { print; next } { rest = rest $0 "\n" } END { printf "%s", rest }')
+    while ((${#children[@]} > 0)); do
+        reap
+    done
 }
 
 # ---- building ----------------------------------------------------------------------------------
@@ -232,16 +261,16 @@ layer_sanitize() {
     done
 }
 
-# with_programs PRESET LAYER: its ctest tests and its scripts, the programs on PATH.
+# with_programs PRESET LAYER [begin]: its ctest tests and its scripts, the programs on PATH.
 with_programs() {
     local HEARBACK_BIN=$TREE/build/$1/bin PATH=$TREE/build/$1/bin:$PATH
     export HEARBACK_BIN PATH
     run_ctest "$1" "$2"
-    run_scripts "tests/$2"
+    run_scripts "tests/$2" "${3:-run_script}"
 }
 
 layer_e2e() {
-    build dev && services_up && with_programs dev e2e
+    build dev && services_up && with_programs dev e2e begin
 }
 
 layer_sim() {
