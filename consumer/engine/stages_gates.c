@@ -106,11 +106,19 @@ void stages_gates_opened(struct stages *stages)
     }
 }
 
+/* Places are fetched for what may be sent: while the breaker is open that is a probe, when its time
+ * has come. Others who use the login are not to lose theirs to calls that are not made. */
 static void tell_budget(struct gate *gate)
 {
-    if (gate->limited) {
-        budget_want(&gate->budget, gate->waiting_cost + gate->admitted);
+    int64_t wanted = gate->waiting_cost;
+    if (!gate->limited) {
+        return;
     }
+    if (gate->to->breaker.state != BREAKER_CLOSED && gate->waiting != NULL) {
+        bool due = breaker_wait_ms(&gate->to->breaker, stages_now(gate->home)) == 0;
+        wanted = due ? cost_of(gate->waiting) : 0;
+    }
+    budget_want(&gate->budget, wanted + gate->admitted);
 }
 
 static bool is_held(const struct gate *gate)
@@ -233,8 +241,14 @@ static void arm_probe(struct stages *stages, struct destination *to)
 
 static void serve(struct stages *stages, struct destination *to)
 {
+    bool waits = false;
     for (size_t i = 0; i < to->gate_count; i++) {
         tell_budget(&to->gates[i]);
+        waits = waits || to->gates[i].waiting != NULL;
+    }
+    if (waits && breaker_wait_ms(&to->breaker, stages_now(stages)) > 0) {
+        arm_probe(stages, to);
+        return;
     }
     while (to->calls_out < to->calls_max) {
         struct work *work = next_of(to);
