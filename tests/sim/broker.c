@@ -9,12 +9,14 @@
 #include "tests/sim/truth.h"
 
 #define BROKER_LINE_MAX 65536
+#define BROKER_BUCKETS  4096
 
 static struct {
     struct broker_record interviews[PLAN_PARTITIONS_MAX][PLAN_DELIVERIES_MAX];
     int64_t ends[PLAN_PARTITIONS_MAX];
     struct broker_record lines[BROKER_LINE_MAX]; /* of all partitions, in the order appended */
     size_t line_count;
+    const struct broker_record *buckets[BROKER_BUCKETS]; /* the last line of each */
     int64_t slow_until;
 } broker;
 
@@ -69,12 +71,12 @@ const struct broker_record *broker_interview(int32_t partition, int64_t offset)
 
 const struct broker_record *broker_last(span key)
 {
-    for (size_t i = broker.line_count; i > 0; i--) {
-        if (span_equal(broker.lines[i - 1].key, key)) {
-            return &broker.lines[i - 1];
-        }
+    uint64_t hash = span_hash(key);
+    const struct broker_record *line = broker.buckets[hash % BROKER_BUCKETS];
+    while (line != NULL && (line->hash != hash || !span_equal(line->key, key))) {
+        line = line->older;
     }
-    return NULL;
+    return line;
 }
 
 const struct broker_record *broker_next_last(const struct broker_record *before)
@@ -101,7 +103,10 @@ static const struct broker_record *append_line(const struct outbox_record *recor
         .offset = (int64_t)broker.line_count,
         .at_ms = world_now(),
         .key = keep(record->key),
-        .value = keep(record->value)};
+        .value = keep(record->value),
+        .hash = spread,
+        .older = broker.buckets[spread % BROKER_BUCKETS]};
+    broker.buckets[spread % BROKER_BUCKETS] = line;
     broker.line_count++;
     if (world_traces()) {
         size_t shown = span_cut_utf8(record->value, 120);

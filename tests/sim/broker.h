@@ -16,8 +16,10 @@ struct broker_record {
     int64_t at_ms; /* simulated time */
     int interview; /* of an interview's record; -1: bytes that are none */
     span key;
-    span value;      /* .at NULL: a tombstone */
-    bool superseded; /* a later line has its key */
+    span value;                        /* .at NULL: a tombstone */
+    bool superseded;                   /* a later line has its key */
+    uint64_t hash;                     /* of the key, of a line */
+    const struct broker_record *older; /* the line before it in its bucket */
 };
 
 /* Appends the plan's delivery, now. */

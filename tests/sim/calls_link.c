@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "consumer/engine/engine_inside.h"
 #include "tests/sim/edges.h"
+#include "tests/sim/limits.h"
 #include "tests/sim/truth.h"
 #include "tests/sim/vendor.h"
 
@@ -35,6 +36,7 @@ struct post {
     uint64_t view; /* which view of the ledger its lease is of */
     bool out;      /* it left and no answer is known */
     bool over;     /* the client has its outcome */
+    bool counted;  /* as one that is out */
     int status;
     struct buf body;
     const char *header;
@@ -45,6 +47,18 @@ static struct post *posts;
 static int64_t down_until;
 static int64_t no_login_until;
 static bool fair;
+static enum outage outage;
+static struct calls_count counted;
+
+void calls_link_break(enum outage how)
+{
+    outage = how;
+}
+
+struct calls_count *calls_link_count(void)
+{
+    return &counted;
+}
 
 void calls_link_down(int64_t for_ms)
 {
@@ -72,6 +86,7 @@ static void finish(struct post *post, int transport, bool reached)
     struct transfer *t = post->transfer;
     post->over = true;
     post->out = false;
+    counted.out -= post->counted ? 1 : 0;
     t->transport = transport;
     t->reached = reached;
     t->status = transport == CURLE_OK ? post->status : 0;
@@ -148,6 +163,11 @@ static void on_effect(void *self)
     buf_close(&body);
 }
 
+static bool is_effect(const struct post *post)
+{
+    return post->request.kind == VENDOR_CREATE || post->request.kind == VENDOR_COMMENT;
+}
+
 static enum weather draw_weather(void)
 {
     if (world_now() < no_login_until) {
@@ -217,16 +237,47 @@ static struct course draw_course(struct post *post)
     return course;
 }
 
-static bool is_effect(const struct post *post)
+/* An outage is the same for every call. True when there is one that the call meets. */
+static bool meets_outage(struct post *post)
 {
-    return post->request.kind == VENDOR_CREATE || post->request.kind == VENDOR_COMMENT;
+    static const int statuses[OUTAGE_KINDS] = {
+        [OUTAGE_503] = 503, [OUTAGE_401] = 401, [OUTAGE_403] = 403, [OUTAGE_403_WRITES] = 403};
+    if (outage == OUTAGE_NONE || (outage == OUTAGE_403_WRITES && !is_effect(post))) {
+        return false;
+    }
+    world_trace("w%d sends a %s on %s into the outage", post->owner.proc->slot,
+                vendor_stage(post->request.kind), plan_get()->themes[post->request.theme].id);
+    if (outage == OUTAGE_REFUSES) {
+        finish(post, CURLE_COULDNT_CONNECT, false);
+    } else if (outage == OUTAGE_SILENT) {
+        world_at(post->started_ms + post->timeout_ms, on_timeout, post);
+    } else {
+        post->weather = WEATHER_KINDS;
+        set_status(post, statuses[outage], "{\"errorMessages\":[\"no\"]}");
+        world_at(world_now() + 20, on_answer, post);
+    }
+    return true;
+}
+
+static void count_out(struct post *post)
+{
+    post->counted = true;
+    counted.sent++;
+    counted.out++;
+    counted.out_most = counted.out > counted.out_most ? counted.out : counted.out_most;
 }
 
 /* Nobody else may have a call out for this theme under a lease of the same view. (With a view its
  * leases go: who had one may have a call out, and learns of it within a second.) */
 static void check_alone(const struct post *post)
 {
-    for (const struct post *other = posts; other != NULL; other = other->next) {
+    for (struct post **at = &posts; *at != NULL;) {
+        const struct post *other = *at;
+        if (other->over && !other->out) {
+            *at = other->next;
+            continue;
+        }
+        at = &(*at)->next;
         if (other != post && other->out && other->request.theme == post->request.theme &&
             other->view == post->view && world_now() < other->started_ms + other->timeout_ms) {
             world_violated("two calls are out for %s: a %s of w%d, and now a %s of w%d",
@@ -251,6 +302,10 @@ static void on_departure(void *self)
         finish(post, CURLE_OPERATION_TIMEDOUT, false);
         return;
     }
+    count_out(post);
+    if (meets_outage(post)) {
+        return;
+    }
     post->weather = draw_weather();
     if (post->weather == WEATHER_REFUSED && world_now() < no_login_until) {
         set_status(post, 401, "{\"message\":\"who are you\"}");
@@ -264,6 +319,9 @@ static void on_departure(void *self)
     world_trace("w%d sends a %s on %s", post->owner.proc->slot, vendor_stage(post->request.kind),
                 plan_get()->themes[post->request.theme].id);
     check_alone(post);
+    counted.posts += strcmp(post->transfer->method, "POST") == 0 ? 1 : 0;
+    limits_arrive(post->transfer->method,
+                  post->request.kind == VENDOR_COMMENT ? post->request.issue : -1);
     post->out = true;
     struct course course = draw_course(post);
     if (is_effect(post)) {

@@ -43,6 +43,8 @@ struct member {
     int64_t stored[PLAN_PARTITIONS_MAX];  /* -1: nothing */
     int64_t ended[PLAN_PARTITIONS_MAX];   /* the end that was told last */
     int32_t turn;                         /* the partition that is read first next */
+    int64_t polled_ms;                    /* when rebalances were served last, */
+    int64_t unpolled_ms;                  /* and the longest time that they were not */
     struct change *changes;
 };
 

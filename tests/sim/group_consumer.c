@@ -252,6 +252,9 @@ ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *queue, int timeout_ms,
     size_t count = 0;
     (void)timeout_ms;
     if (room > 0) { /* as the real one: with no room no rebalance is served */
+        int64_t since = member->polled_ms > 0 ? world_now() - member->polled_ms : 0;
+        member->unpolled_ms = since > member->unpolled_ms ? since : member->unpolled_ms;
+        member->polled_ms = world_now();
         serve_changes(member);
     }
     while (count < room && (messages[count] = next_record(member)) != NULL) {

@@ -70,8 +70,9 @@ void outbox_link_died(struct kafka_outbox *outbox)
 static int64_t latency(void)
 {
     int64_t usual = plan_get()->outbox_latency_ms;
-    return world_chance(WORLD_EDGE, 10) ? world_between(WORLD_EDGE, 0, 3000)
-                                        : world_between(WORLD_EDGE, 1, usual);
+    return !plan_get()->steady && world_chance(WORLD_EDGE, 10)
+               ? world_between(WORLD_EDGE, 0, 3000)
+               : world_between(WORLD_EDGE, 1, usual);
 }
 
 static void on_ack(void *self)

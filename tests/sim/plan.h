@@ -12,12 +12,18 @@
 
 #define PLAN_WORKERS_MAX    3
 #define PLAN_PARTITIONS_MAX 4
+#ifdef SIM_DAY /* the long day of day.c: one history with many interviews */
+#define PLAN_INTERVIEWS_MAX 4000
+#define PLAN_THEMES_MAX     512
+#define PLAN_DELIVERIES_MAX PLAN_INTERVIEWS_MAX
+#else
 #define PLAN_INTERVIEWS_MAX 12
 #define PLAN_THEMES_MAX     6
-#define PLAN_MENTIONS_MAX   4
 #define PLAN_DELIVERIES_MAX 48
-#define PLAN_FAULTS_MAX     24
-#define PLAN_VOLUME         3 /* rules.volume_file */
+#endif
+#define PLAN_MENTIONS_MAX 4
+#define PLAN_FAULTS_MAX   24
+#define PLAN_VOLUME       3 /* rules.volume_file */
 
 /* What the rules make of a theme in an interview, its quality aside. */
 enum plan_mention { MENTION_FILE, MENTION_NEGATIVE, MENTION_WATCH, MENTION_WIN, MENTION_COUNT };
@@ -109,10 +115,12 @@ struct plan {
     int items_per_key;        /* and per record */
     int64_t redis_latency_ms; /* usual at most; now and then more */
     int64_t outbox_latency_ms;
+    bool steady;        /* neither is much slower now and then */
     int cut_per_mille;  /* Redis commands after which the connection is lost */
     int nack_per_mille; /* changelog lines that the broker refuses */
     int64_t faults_end_ms;
-    bool drained; /* at the end all workers are asked to stop */
+    int64_t lazy_ms; /* how much later than it asked a process may be woken; 0: a little */
+    bool drained;    /* at the end all workers are asked to stop */
 };
 
 /* Draws the plan of the world's seed. */

@@ -190,7 +190,9 @@ static void live(void)
         int64_t wait = 0;
         err = engine_turn(proc->engine, &wait);
         if (wait >= PROC_LAZY_MS) {
-            wait += world_between(WORLD_EDGE, 0, wait > 400 ? 100 : wait * 4);
+            int64_t usual = wait > 400 ? 100 : wait * 4;
+            int64_t lazy = plan_get()->lazy_ms;
+            wait += world_between(WORLD_EDGE, 0, lazy > 0 ? lazy : usual);
         }
         proc->turn_at_ms = world_now() + wait;
         leave();

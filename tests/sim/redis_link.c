@@ -77,8 +77,8 @@ static struct {
 static int64_t latency(void)
 {
     int64_t usual = plan_get()->redis_latency_ms;
-    return world_chance(WORLD_EDGE, 5) ? world_between(WORLD_EDGE, 0, 600)
-                                       : world_between(WORLD_EDGE, 0, usual);
+    return !plan_get()->steady && world_chance(WORLD_EDGE, 5) ? world_between(WORLD_EDGE, 0, 600)
+                                                              : world_between(WORLD_EDGE, 0, usual);
 }
 
 /* ---- losing it --------------------------------------------------------------------------- */

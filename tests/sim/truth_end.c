@@ -124,11 +124,13 @@ static const struct broker_record *only_home(int interview)
 static void judge_order(int theme)
 {
     for (size_t a = 0; a < plan_get()->interview_count; a++) {
+        if (!truth_item((int)a, theme)->commented) {
+            continue;
+        }
         for (size_t b = 0; b < plan_get()->interview_count; b++) {
             const struct truth_item *left = truth_item((int)a, theme);
             const struct truth_item *right = truth_item((int)b, theme);
-            bool both =
-                left->commented && right->commented && left->told_serial < right->told_serial;
+            bool both = right->commented && left->told_serial < right->told_serial;
             const struct broker_record *first = both ? only_home((int)a) : NULL;
             const struct broker_record *second = both ? only_home((int)b) : NULL;
             bool low = plan_get()->interviews[a].low || plan_get()->interviews[b].low;

@@ -10,7 +10,6 @@
 
 #include <inttypes.h>
 
-#define VENDOR_ISSUES_MAX   64
 #define VENDOR_COMMENTS_MAX 64
 #define VENDOR_FIRST_ID     10001
 #define VENDOR_LABEL        "koji-theme-"

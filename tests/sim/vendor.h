@@ -10,6 +10,8 @@
 #include "consumer/engine/calls.h"
 #include "tests/sim/plan.h"
 
+#define VENDOR_ISSUES_MAX (PLAN_THEMES_MAX + 58) /* a clone is found out at once */
+
 enum vendor_kind { VENDOR_SEARCH, VENDOR_CREATE, VENDOR_COMMENTS, VENDOR_COMMENT };
 
 struct vendor_request {
