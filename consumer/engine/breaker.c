@@ -43,16 +43,11 @@ static bool opens(struct breaker *breaker, enum breaker_outcome outcome)
     case BREAKER_UNHEARD:
         return false;
     case BREAKER_SUCCESS:
-        breaker->failures = 0;
-        breaker->refusals = 0;
-        return false;
     case BREAKER_NEITHER:
+    case BREAKER_REFUSED:
+    case BREAKER_FORBIDDEN:
         breaker->failures = 0;
         return false;
-    case BREAKER_REFUSED:
-        breaker->failures = 0;
-        breaker->refusals++;
-        return breaker->refusals >= breaker->config->refusals;
     case BREAKER_FAILED:
         breaker->failures++;
         return breaker->failures >= breaker->config->failures;
@@ -87,10 +82,9 @@ bool breaker_tell(struct breaker *breaker, bool probe, enum breaker_outcome outc
         return false;
     }
     /* What was broken and now refuses one request is broken no more. */
-    bool mended = outcome == BREAKER_REFUSED && breaker->broken;
-    if (outcome == BREAKER_SUCCESS || mended) {
+    bool refused = outcome == BREAKER_REFUSED || outcome == BREAKER_FORBIDDEN;
+    if (outcome == BREAKER_SUCCESS || (refused && breaker->broken)) {
         breaker_init(breaker, breaker->config);
-        breaker->refusals = mended ? 1 : 0;
         return true;
     }
     /* A probe that was told nothing is made again, as late as before. */

@@ -12,8 +12,9 @@
 #include "consumer/engine/budgets.h"
 #include "consumer/worker.h"
 
-#define CALLS_HEADERS_MAX     64
-#define DESTINATION_GATES_MAX 8
+#define CALLS_HEADERS_MAX      64
+#define DESTINATION_GATES_MAX  8
+#define DESTINATION_STAGES_MAX 16
 
 struct curl_slist;
 struct work;
@@ -40,6 +41,13 @@ struct gate {
     struct metric *queue; /* gauge: waiting */
 };
 
+/* A stage's calls that were refused for good. Each stage has its own: that something may be read
+ * does not mean that it may be written. */
+struct refusals {
+    int64_t run;       /* since the last success */
+    int64_t proved_ms; /* when the last call that was one was sent */
+};
+
 /* A vendor as the engine sees it. */
 struct destination {
     const struct destination_kind *kind;
@@ -47,6 +55,8 @@ struct destination {
     struct curl_slist *headers;
     struct breaker breaker;
     struct timer probe;
+    struct refusals refusals[DESTINATION_STAGES_MAX]; /* by stage */
+    const struct stage *refuser; /* whose refusals opened the breaker; NULL: something else did */
     int64_t calls_out;
     int64_t calls_max;
     uint8_t salt[BUDGET_SALT_BYTES]; /* a digest of its address and login: names its budgets */

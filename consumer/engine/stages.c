@@ -265,6 +265,7 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
     case STEP_NEXT:
         CHECK(step.stage >= 0 && (size_t)step.stage < stages->parts.worker->stage_count);
         work->failures = 0;
+        work->forbidden_ms = 0;
         work->item.stage = step.stage;
         work->item.in_doubt = false;
         work->phase = stage_is_effect(stage) && !work->redo ? PHASE_RECORD : PHASE_ASK;

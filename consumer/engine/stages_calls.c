@@ -27,24 +27,67 @@ static void say_breaker(struct destination *to, const char *reason, const char *
     }
 }
 
-/* Tells the breaker what the call came to. A refusal that is not this item's own, because nothing
- * else comes from there any more, does not kill it: it is tried again when the breaker closes. */
+/* A refusal that is not this item's own, because nothing else comes from there any more, does not
+ * kill it: it is tried again when the breaker closes. What is forbidden may be so to all of us:
+ * that is believed to be the item's own when another was sent later, at the same stage, and went
+ * through, and it is forbidden again. */
+static struct step judge_refusal(struct stages *stages, struct work *work, struct destination *to,
+                                 enum breaker_outcome outcome, struct step step)
+{
+    bool closed = to->breaker.state == BREAKER_CLOSED;
+    bool own = true;
+    work->refused_count++;
+    if (outcome == BREAKER_FORBIDDEN) {
+        own = work->forbidden_ms > 0 &&
+              to->refusals[work->item.stage].proved_ms >= work->forbidden_ms;
+        work->forbidden_ms = work->forbidden_ms > 0 ? work->forbidden_ms : stages_now(stages);
+    }
+    return closed && own ? step : step_fault(step.reason);
+}
+
+/* Counts by stage; true when there are too many refusals in a row. */
+static bool count_refusals(struct stages *stages, const struct work *work, struct destination *to,
+                           enum breaker_outcome outcome)
+{
+    CHECK(work->item.stage < DESTINATION_STAGES_MAX);
+    struct refusals *refusals = &to->refusals[work->item.stage];
+    if (outcome == BREAKER_SUCCESS) {
+        refusals->run = 0;
+        refusals->proved_ms =
+            refusals->proved_ms > work->sent_ms ? refusals->proved_ms : work->sent_ms;
+        return false;
+    }
+    if (outcome != BREAKER_REFUSED && outcome != BREAKER_FORBIDDEN) {
+        return false;
+    }
+    refusals->run++;
+    return to->breaker.state == BREAKER_CLOSED &&
+           refusals->run >= stages->parts.config->breaker.refusals;
+}
+
+/* Tells the breaker what the call came to. */
 static struct step tell_breaker(struct stages *stages, struct work *work, struct destination *to,
                                 enum breaker_outcome outcome, struct step step)
 {
     if (step.kind == STEP_FAULT) {
         outcome = BREAKER_AT_FAULT;
-    } else if (outcome == BREAKER_REFUSED && step.kind != STEP_DEAD) {
+    } else if ((outcome == BREAKER_REFUSED || outcome == BREAKER_FORBIDDEN) &&
+               step.kind != STEP_DEAD) {
         outcome = BREAKER_SUCCESS; /* to this worker the status means something else */
     }
-    if (breaker_tell(&to->breaker, work->probe, outcome, stages_now(stages))) {
-        say_breaker(to, step.reason, work->detail);
-    }
-    if (outcome != BREAKER_REFUSED) {
+    const struct stage *stage = stage_of(stages, work);
+    bool runs = count_refusals(stages, work, to, outcome);
+    if (outcome == BREAKER_SUCCESS && work->probe && to->refuser != NULL && to->refuser != stage) {
+        breaker_unused(&to->breaker, true); /* it proves nothing of that stage: the next one, now */
         return step;
     }
-    work->refused_count++;
-    return to->breaker.state == BREAKER_CLOSED ? step : step_fault(step.reason);
+    if (breaker_tell(&to->breaker, work->probe, runs ? BREAKER_AT_FAULT : outcome,
+                     stages_now(stages))) {
+        to->refuser = runs ? stage : NULL;
+        say_breaker(to, step.reason, work->detail);
+    }
+    bool refused = outcome == BREAKER_REFUSED || outcome == BREAKER_FORBIDDEN;
+    return refused ? judge_refusal(stages, work, to, outcome, step) : step;
 }
 
 /* The step for an answer the verdict table leaves to nobody else. */

@@ -202,18 +202,25 @@ static struct work *next_of(struct destination *to)
 }
 
 /* Who shall find out whether the destination is well: of those that wait who was refused least
- * often, so that one that is refused for its own sake does not speak for all. `best`: any of them.
- */
+ * often, so that one that is refused for its own sake does not speak for all; and where nothing but
+ * refusals came of a stage, who is there. */
+static bool probes_better(const struct destination *to, const struct work *a, const struct work *b)
+{
+    if (a->refused_count != b->refused_count) {
+        return a->refused_count < b->refused_count;
+    }
+    bool a_there = to->refuser != NULL && stage_of(a->home, a) == to->refuser;
+    bool b_there = to->refuser != NULL && stage_of(b->home, b) == to->refuser;
+    return a_there != b_there ? a_there : a->ticket < b->ticket;
+}
+
+/* `best`: any of them. */
 static struct work *probe_of(struct destination *to, struct work *best)
 {
     for (size_t i = 0; i < to->gate_count; i++) {
         struct work *work = has_room(&to->gates[i]) ? to->gates[i].waiting : NULL;
         for (; work != NULL; work = work->next) {
-            bool fresher =
-                work->refused_count == best->refused_count && work->ticket < best->ticket;
-            if (work->refused_count < best->refused_count || fresher) {
-                best = work;
-            }
+            best = probes_better(to, work, best) ? work : best;
         }
     }
     return best;

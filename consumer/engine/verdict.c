@@ -29,7 +29,7 @@ static const struct status_row status_rows[] = {
     {511, VERDICT_FAULT, BREAKER_AT_FAULT, "http_511"}, /* a network's login page */
     /* About one request, until there is nothing else. */
     {400, VERDICT_DEAD, BREAKER_REFUSED, "http_400"},
-    {403, VERDICT_DEAD, BREAKER_REFUSED, "http_403"},
+    {403, VERDICT_DEAD, BREAKER_FORBIDDEN, "http_403"},
     {404, VERDICT_DEAD, BREAKER_REFUSED, "http_404"},
     {405, VERDICT_DEAD, BREAKER_REFUSED, "http_405"},
     {410, VERDICT_DEAD, BREAKER_REFUSED, "http_410"},

@@ -108,6 +108,7 @@ struct work {
     bool key_had;           /* a place among its key's calls, */
     int64_t key_until_ms;   /* which lapses then */
     unsigned refused_count; /* by its vendor, for good */
+    int64_t forbidden_ms;   /* when the stage's call was first; 0: it was not */
     struct timer timer;
     struct timer renew; /* of the lease, while waiting */
 

@@ -175,8 +175,7 @@ static bool run_days(int only, bool trace)
     long running = 0;
     bool held = true;
     for (int outage = OUTAGE_NONE + 1; outage < OUTAGE_KINDS; outage++) {
-        bool later = outage == OUTAGE_403 || outage == OUTAGE_403_WRITES;
-        if (only >= 0 ? only != outage : later) {
+        if (only >= 0 && only != outage) {
             continue;
         }
         if (running >= jobs) {

@@ -13,7 +13,7 @@
 #define PLAN_WORKERS_MAX    3
 #define PLAN_PARTITIONS_MAX 4
 #ifdef SIM_DAY /* the long day of day.c: one history with many interviews */
-#define PLAN_INTERVIEWS_MAX 4000
+#define PLAN_INTERVIEWS_MAX 3000
 #define PLAN_THEMES_MAX     512
 #define PLAN_DELIVERIES_MAX PLAN_INTERVIEWS_MAX
 #else

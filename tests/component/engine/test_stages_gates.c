@@ -133,7 +133,7 @@ static void test_one_refusal_is_the_items_own(void **state)
 {
     struct bench *bench = *state;
     struct rig *rig = &bench->rig;
-    static const int statuses[] = {403, 404, 400, 422};
+    static const int statuses[] = {413, 404, 400, 422};
     for (size_t i = 0; i < COUNT_OF(statuses); i++) {
         char prefix[16];
         (void)snprintf(prefix, sizeof(prefix), "bad%zu", i);
@@ -147,26 +147,91 @@ static void test_one_refusal_is_the_items_own(void **state)
     assert_int_equal(rig->settled, 8);
 }
 
-/* Everything is refused (a permission was withdrawn): few die, the rest waits, and is done. */
-static void test_a_run_of_refusals(void **state)
+/* What is forbidden to one item only kills it when others were sent behind it, and went through. */
+static void test_forbidden_to_one(void **state)
 {
     struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    admit(rig, 1, "bad");
+    (void)serve(bench, HOUR, 403);
+    assert_int_equal(letters(rig), 0); /* nobody knows whether it is for all */
+    assert_int_equal(kit_logged("breaker_open"), 1);
+    admit(rig, 1, "good");
+    (void)serve(bench, 2 * MINUTE, 403);
+    assert_int_equal(vendor_told(&bench->vendor, "good0"), 1);
+    assert_int_equal(letters(rig), 1);
+    assert_int_equal(stages_count(rig->stages), 0);
+    assert_int_equal(rig->to.breaker.state, BREAKER_CLOSED);
+}
+
+/* It may be read, and no longer be written (a field became required, a permission went): that reads
+ * go through says nothing of it. */
+static void test_only_writes_are_refused(void **state)
+{
+    static const int statuses[] = {403, 400};
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    for (size_t s = 0; s < COUNT_OF(statuses); s++) {
+        int before = letters(rig);
+        int opened = kit_logged("breaker_open");
+        int64_t began = rig->time->mono;
+        int calls = 0;
+        admit(rig, 14, s == 0 ? "a" : "b");
+        while (rig->time->mono - began < 12 * HOUR) {
+            while (rig->caller.open_count > 0) {
+                struct transfer *t = rig->caller.open[0];
+                calls++;
+                if (strcmp(t->method, "GET") == 0) {
+                    vendor_answer(&bench->vendor, rig, t);
+                } else {
+                    fake_caller_answer(&rig->caller, t,
+                                       (struct fake_answer){.status = statuses[s]});
+                }
+                rig_settle(rig);
+            }
+            int64_t step = timers_next_ms(&rig->timers, rig->time->mono);
+            rig_move(rig, step < 1 ? 1 : step);
+        }
+        assert_int_equal(letters(rig) - before, s == 0 ? 0 : 4);
+        assert_int_equal(kit_logged("breaker_open") - opened, 1);
+        assert_in_range(calls, 700, 800); /* a probe a minute, and how they came so far */
+        (void)serve(bench, HOUR, 0);
+        assert_int_equal(stages_count(rig->stages), 0);
+        assert_int_equal(letters(rig) - before, s == 0 ? 0 : 4);
+        assert_int_equal(rig->to.breaker.state, BREAKER_CLOSED);
+    }
+}
+
+/* Everything is refused: few die, if it may be for their own sake; the rest waits, and is done. */
+static void run_of_refusals(struct bench *bench, int status, int dead)
+{
     struct rig *rig = &bench->rig;
     rig->config.retry.give_up_after_ms = HOUR;
     admit(rig, 20, "a");
     for (int64_t began = rig->time->mono; rig->time->mono - began < 12 * HOUR;) {
         while (rig->caller.open_count > 0) {
-            answer_one(rig, (struct fake_answer){.status = 403});
+            answer_one(rig, (struct fake_answer){.status = status});
         }
         int64_t step = timers_next_ms(&rig->timers, rig->time->mono);
         rig_move(rig, step < 1 ? 1 : step);
     }
-    assert_int_equal(letters(rig), 4); /* breaker.refusals less the one that opened it */
-    assert_int_equal(rig->settled, 4);
+    assert_int_equal(letters(rig), dead);
+    assert_int_equal(rig->settled, dead);
     assert_int_equal(kit_logged("breaker_open"), 1);
     (void)serve(bench, HOUR, 0);
     assert_int_equal(rig->settled, 20);
-    assert_int_equal(letters(rig), 4);
+    assert_int_equal(letters(rig), dead);
+}
+
+static void test_a_run_of_refusals(void **state)
+{
+    run_of_refusals(*state, 404, 4); /* breaker.refusals less the one that opened it */
+}
+
+/* A permission was withdrawn. */
+static void test_everything_is_forbidden(void **state)
+{
+    run_of_refusals(*state, 403, 0);
 }
 
 /* Some are bad for good: they open it, but do not hold it closed for the good ones, and die. */
@@ -266,6 +331,9 @@ int main(void)
         ON_A_BENCH(test_a_day_of_outage),
         ON_A_BENCH(test_one_refusal_is_the_items_own),
         ON_A_BENCH(test_a_run_of_refusals),
+        ON_A_BENCH(test_everything_is_forbidden),
+        ON_A_BENCH(test_forbidden_to_one),
+        ON_A_BENCH(test_only_writes_are_refused),
         ON_A_BENCH(test_bad_ones_do_not_hold_the_others),
         ON_A_BENCH(test_a_refusal_ends_an_outage),
         ON_A_BENCH(test_a_refused_rate_holds_its_class),
