@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -39,6 +40,10 @@ SETTINGS = {
     "limits": {"tickets_per_hour": 0},
     "jira": {"user": USER, "project": "PROD", "timeout": "1s", "settle": "1s"},
 }
+
+
+# A run that is told to end ends what was started: unittest lets this pass, and atexit runs.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Stage:
