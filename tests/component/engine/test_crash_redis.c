@@ -24,7 +24,7 @@ static void test_redis_does_not_answer(void **state)
     redis_server_signal(&victims->server, SIGCONT);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
     assert_non_null(strstr(said, "crash_unreported"));
-    assert_in_range(took, CRASH_REPORT_MS, CRASH_REPORT_MS * 5);
+    assert_in_range(took, CRASH_REPORT_MS, CRASH_REPORT_MS * 30); /* and not for ever */
 }
 
 static void test_redis_is_gone(void **state)

@@ -353,11 +353,13 @@ static void test_theme_return(void **state)
 /* Places: times in µs; 10 ms apart, no further off than 30 ms, 100 ms empty at birth. */
 static void test_budget_take(void **state)
 {
-#define TAKE_PLACES(now, jumps, wanted, hold, owner, heard)                                        \
+#define TAKE_WITH_LEAD(now, jumps, wanted, hold, owner, heard, lead)                               \
     {                                                                                              \
         "budget_take", "1", "@b", now, jumps, "10000", wanted, "30000", "100000", hold, "60000",   \
-            owner, heard, "500000", "2000000", "100", "1"                                          \
+            owner, heard, "500000", "2000000", "100", "1", lead, "50000"                           \
     }
+#define TAKE_PLACES(now, jumps, wanted, hold, owner, heard)                                        \
+    TAKE_WITH_LEAD(now, jumps, wanted, hold, owner, heard, "0")
     static const struct row rows[] = {
         {"it begins empty", TAKE_PLACES("1000000", "", "5", "0", "a", ""),
          "[ok,,[],1000000,1100000,0,10000,70000,0]"},
@@ -373,6 +375,9 @@ static void test_budget_take(void **state)
         {"a leaves", TAKE_PLACES("1800000", "0", "0", "0", "a", "bye"), "[ok,,[],1800000,*"},
         {"so b has all", TAKE_PLACES("1900000", "0", "1", "0", "b", "1890000"),
          "[ok,,[],1900000,1900000,1,10000,0,0]"},
+        {"none lies before the answer comes",
+         TAKE_WITH_LEAD("1902000", "0", "2", "0", "b", "1900000", "40000"),
+         "[ok,,[],1902000,1942000,2,10000,0,0]"},
         {"refused: nobody", TAKE_PLACES("1910000", "0", "1", "500000", "b", "1900000"),
          "[ok,,[],1910000,2410000,0,10000,470000,0]"},
         {"the clock jumped back, b knows", TAKE_PLACES("1000", "0+", "1", "0", "b", "1900000"),
@@ -383,6 +388,7 @@ static void test_budget_take(void **state)
     };
     ROWS(state, rows);
 #undef TAKE_PLACES
+#undef TAKE_WITH_LEAD
 }
 
 static void test_hold_take(void **state)
