@@ -41,11 +41,14 @@ struct gate {
     struct metric *queue; /* gauge: waiting */
 };
 
-/* A stage's calls that were refused for good. Each stage has its own: that something may be read
- * does not mean that it may be written. */
-struct refusals {
-    int64_t run;       /* since the last success */
-    int64_t proved_ms; /* when the last call that was one was sent */
+/* What came of a stage's calls. Each stage has its own: that something may be read does not mean
+ * that it may be written. */
+struct standing {
+    int64_t refusals; /* since the last success, */
+    int64_t failures;
+    uint64_t failer;   /* of which item the failures are, by serial; 0: there is none */
+    bool several;      /* of more than that one */
+    int64_t proved_ms; /* when the last call that was a success was sent */
 };
 
 /* A vendor as the engine sees it. */
@@ -55,8 +58,10 @@ struct destination {
     struct curl_slist *headers;
     struct breaker breaker;
     struct timer probe;
-    struct refusals refusals[DESTINATION_STAGES_MAX]; /* by stage */
-    const struct stage *refuser; /* whose refusals opened the breaker; NULL: something else did */
+    struct standing standings[DESTINATION_STAGES_MAX]; /* by stage */
+    /* Of which nothing came while others went through, and so it opened the breaker; NULL: nothing
+     * came of any, or it is closed. */
+    const struct stage *culprit;
     int64_t calls_out;
     int64_t calls_max;
     uint8_t salt[BUDGET_SALT_BYTES]; /* a digest of its address and login: names its budgets */

@@ -203,6 +203,14 @@ void stages_admit(struct stages *stages, struct work *work)
 
 /* ---- what an answer leads to ------------------------------------------------------------- */
 
+/* The clock to giving up stands still while nobody is called, unless that is this item's doing. */
+static void count_wait(struct stages *stages, struct work *work, int64_t wait_ms)
+{
+    if (!stages_breaker_open(stages, work) || work->own_fault) {
+        work->waited_ms += wait_ms;
+    }
+}
+
 void stages_retry(struct stages *stages, struct work *work, const char *reason, int64_t floor_ms)
 {
     const struct stage *stage = stage_of(stages, work);
@@ -210,9 +218,7 @@ void stages_retry(struct stages *stages, struct work *work, const char *reason, 
     work->failures++;
     int64_t wait = backoff_ms(&stages->random, retry, work->failures, floor_ms);
     metric_add(stages->metric_retries, 1);
-    if (!stages_breaker_open(stages, work)) {
-        work->waited_ms += wait; /* the clock to giving up stands still while nobody is called */
-    }
+    count_wait(stages, work, wait);
     if (work->waited_ms > retry->give_up_after_ms) {
         stages_apply(stages, work, step_dead("gave_up"));
         return;
@@ -264,8 +270,12 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
     switch (step.kind) {
     case STEP_NEXT:
         CHECK(step.stage >= 0 && (size_t)step.stage < stages->parts.worker->stage_count);
-        work->failures = 0;
         work->forbidden_ms = 0;
+        if (!work->item.in_doubt) { /* else it goes back to what failed */
+            work->failures = 0;
+            work->failing_ms = 0;
+            work->own_fault = false;
+        }
         work->item.stage = step.stage;
         work->item.in_doubt = false;
         work->phase = stage_is_effect(stage) && !work->redo ? PHASE_RECORD : PHASE_ASK;
@@ -285,6 +295,9 @@ void stages_apply(struct stages *stages, struct work *work, struct step step)
         break;
     case STEP_AGAIN:
         work->phase = PHASE_ASK;
+        if (work->item.in_doubt) { /* it has failed before, and would for ever */
+            count_wait(stages, work, step.wait_ms);
+        }
         stages_sleep(stages, work, step.wait_ms < 1 ? 1 : step.wait_ms);
         return;
     case STEP_DEAD:

@@ -27,6 +27,11 @@ static void say_breaker(struct destination *to, const char *reason, const char *
     }
 }
 
+static bool is_refusal(enum breaker_outcome outcome)
+{
+    return outcome == BREAKER_REFUSED || outcome == BREAKER_FORBIDDEN;
+}
+
 /* A refusal that is not this item's own, because nothing else comes from there any more, does not
  * kill it: it is tried again when the breaker closes. What is forbidden may be so to all of us:
  * that is believed to be the item's own when another was sent later, at the same stage, and went
@@ -39,55 +44,78 @@ static struct step judge_refusal(struct stages *stages, struct work *work, struc
     work->refused_count++;
     if (outcome == BREAKER_FORBIDDEN) {
         own = work->forbidden_ms > 0 &&
-              to->refusals[work->item.stage].proved_ms >= work->forbidden_ms;
+              to->standings[work->item.stage].proved_ms > work->forbidden_ms;
         work->forbidden_ms = work->forbidden_ms > 0 ? work->forbidden_ms : stages_now(stages);
     }
     return closed && own ? step : step_fault(step.reason);
 }
 
-/* Counts by stage; true when there are too many refusals in a row. */
-static bool count_refusals(struct stages *stages, const struct work *work, struct destination *to,
-                           enum breaker_outcome outcome)
+/* Counts what came of the stage's calls. */
+static void count_outcome(struct stages *stages, struct work *work, struct destination *to,
+                          enum breaker_outcome outcome)
 {
-    CHECK(work->item.stage < DESTINATION_STAGES_MAX);
-    struct refusals *refusals = &to->refusals[work->item.stage];
+    struct standing *standing = &to->standings[work->item.stage];
     if (outcome == BREAKER_SUCCESS) {
-        refusals->run = 0;
-        refusals->proved_ms =
-            refusals->proved_ms > work->sent_ms ? refusals->proved_ms : work->sent_ms;
-        return false;
+        int64_t sent = work->sent_ms;
+        int64_t proved = standing->proved_ms > sent ? standing->proved_ms : sent;
+        *standing = (struct standing){.proved_ms = proved};
+        return;
     }
-    if (outcome != BREAKER_REFUSED && outcome != BREAKER_FORBIDDEN) {
-        return false;
+    if (outcome == BREAKER_UNHEARD) {
+        return;
     }
-    refusals->run++;
-    return to->breaker.state == BREAKER_CLOSED &&
-           refusals->run >= stages->parts.config->breaker.refusals;
+    if (outcome != BREAKER_FAILED && outcome != BREAKER_AT_FAULT) { /* it is there */
+        standing->refusals += is_refusal(outcome) ? 1 : 0;
+        standing->failures = 0;
+        standing->failer = 0;
+        standing->several = false;
+        return;
+    }
+    standing->failures += outcome == BREAKER_FAILED ? 1 : 0;
+    standing->failer = standing->failer != 0 ? standing->failer : work->serial;
+    standing->several = standing->several || standing->failer != work->serial;
+    work->failing_ms = work->failing_ms > 0 ? work->failing_ms : stages_now(stages);
+    work->own_fault =
+        outcome == BREAKER_FAILED && !standing->several && standing->proved_ms > work->failing_ms;
+}
+
+/* Did too many of the stage's calls come to nothing, one after the other? */
+static bool runs_out(const struct stages *stages, const struct standing *standing,
+                     enum breaker_outcome outcome)
+{
+    const struct config_breaker *config = &stages->parts.config->breaker;
+    return (is_refusal(outcome) && standing->refusals >= config->refusals) ||
+           (outcome == BREAKER_FAILED && standing->failures >= config->failures);
 }
 
 /* Tells the breaker what the call came to. */
 static struct step tell_breaker(struct stages *stages, struct work *work, struct destination *to,
                                 enum breaker_outcome outcome, struct step step)
 {
+    CHECK(work->item.stage < DESTINATION_STAGES_MAX);
+    const struct stage *stage = stage_of(stages, work);
+    const struct standing *standing = &to->standings[work->item.stage];
     if (step.kind == STEP_FAULT) {
         outcome = BREAKER_AT_FAULT;
-    } else if ((outcome == BREAKER_REFUSED || outcome == BREAKER_FORBIDDEN) &&
-               step.kind != STEP_DEAD) {
+    } else if (is_refusal(outcome) && step.kind != STEP_DEAD) {
         outcome = BREAKER_SUCCESS; /* to this worker the status means something else */
     }
-    const struct stage *stage = stage_of(stages, work);
-    bool runs = count_refusals(stages, work, to, outcome);
-    if (outcome == BREAKER_SUCCESS && work->probe && to->refuser != NULL && to->refuser != stage) {
+    bool closed = to->breaker.state == BREAKER_CLOSED;
+    count_outcome(stages, work, to, outcome);
+    if (outcome == BREAKER_SUCCESS && work->probe && to->culprit != NULL && to->culprit != stage) {
         breaker_unused(&to->breaker, true); /* it proves nothing of that stage: the next one, now */
         return step;
     }
-    if (breaker_tell(&to->breaker, work->probe, runs ? BREAKER_AT_FAULT : outcome,
+    bool over = closed && runs_out(stages, standing, outcome);
+    /* A row of failures without any success is not one stage's. */
+    bool row = to->breaker.failures + 1 >= stages->parts.config->breaker.failures;
+    if (breaker_tell(&to->breaker, work->probe, over ? BREAKER_AT_FAULT : outcome,
                      stages_now(stages))) {
-        to->refuser = runs ? stage : NULL;
+        to->breaker.broken = closed && outcome == BREAKER_FAILED;
+        to->culprit = over && (is_refusal(outcome) || !row) ? stage : NULL;
         say_breaker(to, step.reason, work->detail);
     }
-    bool refused = outcome == BREAKER_REFUSED || outcome == BREAKER_FORBIDDEN;
-    return refused ? judge_refusal(stages, work, to, outcome, step) : step;
+    return is_refusal(outcome) ? judge_refusal(stages, work, to, outcome, step) : step;
 }
 
 /* The step for an answer the verdict table leaves to nobody else. */

@@ -202,15 +202,15 @@ static struct work *next_of(struct destination *to)
 }
 
 /* Who shall find out whether the destination is well: of those that wait who was refused least
- * often, so that one that is refused for its own sake does not speak for all; and where nothing but
- * refusals came of a stage, who is there. */
+ * often, so that one that is refused for its own sake does not speak for all; and where a stage
+ * is what nothing comes of, who is there. */
 static bool probes_better(const struct destination *to, const struct work *a, const struct work *b)
 {
     if (a->refused_count != b->refused_count) {
         return a->refused_count < b->refused_count;
     }
-    bool a_there = to->refuser != NULL && stage_of(a->home, a) == to->refuser;
-    bool b_there = to->refuser != NULL && stage_of(b->home, b) == to->refuser;
+    bool a_there = to->culprit != NULL && stage_of(a->home, a) == to->culprit;
+    bool b_there = to->culprit != NULL && stage_of(b->home, b) == to->culprit;
     return a_there != b_there ? a_there : a->ticket < b->ticket;
 }
 

@@ -109,6 +109,8 @@ struct work {
     int64_t key_until_ms;   /* which lapses then */
     unsigned refused_count; /* by its vendor, for good */
     int64_t forbidden_ms;   /* when the stage's call was first; 0: it was not */
+    int64_t failing_ms;     /* since when the stage's call fails, in doubt or not; 0: it does not */
+    bool own_fault;         /* it fails, and others go through */
     struct timer timer;
     struct timer renew; /* of the lease, while waiting */
 

@@ -116,9 +116,9 @@ static void test_lost_answer_asks_before_it_repeats(void **state)
     rig_move(rig, SECOND);
     answer(rig, "GET /find/a", OK_NOT_FOUND);
     answer(rig, "POST /create/a", (struct fake_answer){.status = 502});
-    rig_move(rig, SECOND);
+    rig_move(rig, 2 * SECOND); /* what came in between was no success: it waits longer */
     answer(rig, "GET /find/a", (struct fake_answer){.status = 200, .body = "not JSON"});
-    rig_move(rig, 2 * SECOND); /* a question that cannot be read is asked again */
+    rig_move(rig, 4 * SECOND); /* a question that cannot be read is asked again */
     answer(rig, "GET /find/a", OK_FOUND);
     assert_string_equal(bench_record(bench, "a", "k"), "intended:tell");
     answer(rig, "POST /tell/a", (struct fake_answer){.status = 200});

@@ -323,6 +323,95 @@ static void test_a_refused_rate_without_a_time(void **state)
     assert_int_equal(rig->settled, 1);
 }
 
+/* One item fails whatever is done, by a broken answer to a question or to an effect; now and then
+ * another goes through. That one is given up, in about the time that was set. */
+static void one_fails(struct bench *bench, const char *method, int64_t others_every_ms)
+{
+    struct rig *rig = &bench->rig;
+    rig->config.retry.give_up_after_ms = HOUR;
+    admit(rig, 1, "bad");
+    int64_t began = rig->time->mono;
+    int goods = 0;
+    int64_t died = 0;
+    for (int64_t at = began; at < began + 4 * HOUR; at += others_every_ms) {
+        char prefix[24];
+        (void)snprintf(prefix, sizeof(prefix), "other%d.", goods++);
+        admit(rig, 1, prefix);
+        while (rig->time->mono < at + others_every_ms) {
+            while (rig->caller.open_count > 0) {
+                struct transfer *t = rig->caller.open[0];
+                if (is_bad(t) && strcmp(t->method, method) == 0) {
+                    fake_caller_answer(&rig->caller, t, (struct fake_answer){.status = 500});
+                } else {
+                    bench->vendor.log[0] = 0; /* it would be full */
+                    vendor_answer(&bench->vendor, rig, t);
+                }
+                rig_settle(rig);
+            }
+            died = died == 0 && letters(rig) > 0 ? rig->time->mono : died;
+            int64_t step = timers_next_ms(&rig->timers, rig->time->mono);
+            int64_t most = at + others_every_ms - rig->time->mono;
+            rig_move(rig, step < 1 ? 1 : step > most ? most : step);
+        }
+    }
+    assert_int_equal(letters(rig), 1);
+    assert_in_range(died - began, 45 * MINUTE, 3 * HOUR);
+    assert_int_equal(rig->settled, goods + 1);
+    assert_int_equal(stages_count(rig->stages), 0);
+}
+
+static void test_one_fails_among_many(void **state)
+{
+    one_fails(*state, "GET", 4 * MINUTE);
+}
+
+static void test_one_fails_among_few(void **state)
+{
+    one_fails(*state, "GET", 30 * MINUTE);
+}
+
+static void test_one_effect_fails_among_many(void **state)
+{
+    one_fails(*state, "POST", 4 * MINUTE);
+}
+
+static void test_one_effect_fails_among_few(void **state)
+{
+    one_fails(*state, "POST", 30 * MINUTE);
+}
+
+/* With nobody else about, it may as well be the destination: it waits, and the alarm is on. */
+static void test_one_fails_alone(void **state)
+{
+    static const char *const methods[] = {"GET", "POST"};
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    rig->config.retry.give_up_after_ms = HOUR;
+    for (size_t m = 0; m < COUNT_OF(methods); m++) {
+        admit(rig, 1, m == 0 ? "a" : "b");
+        for (int64_t began = rig->time->mono; rig->time->mono - began < 5 * HOUR;) {
+            while (rig->caller.open_count > 0) {
+                struct transfer *t = rig->caller.open[0];
+                if (strcmp(t->method, methods[m]) == 0) {
+                    fake_caller_answer(&rig->caller, t, (struct fake_answer){.status = 500});
+                } else {
+                    bench->vendor.log[0] = 0; /* it would be full */
+                    vendor_answer(&bench->vendor, rig, t);
+                }
+                rig_settle(rig);
+            }
+            int64_t step = timers_next_ms(&rig->timers, rig->time->mono);
+            rig_move(rig, step < 1 ? 1 : step);
+        }
+        assert_int_equal(letters(rig), 0);
+        assert_int_equal(kit_logged("breaker_open"), m + 1);
+        assert_true(rig->to.breaker.state != BREAKER_CLOSED);
+        (void)serve(bench, HOUR, 0);
+        assert_int_equal(rig->settled, m + 1);
+        assert_int_equal(rig->to.breaker.state, BREAKER_CLOSED);
+    }
+}
+
 int main(void)
 {
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_open, bench_close)
@@ -333,6 +422,11 @@ int main(void)
         ON_A_BENCH(test_a_run_of_refusals),
         ON_A_BENCH(test_everything_is_forbidden),
         ON_A_BENCH(test_forbidden_to_one),
+        ON_A_BENCH(test_one_fails_among_many),
+        ON_A_BENCH(test_one_fails_among_few),
+        ON_A_BENCH(test_one_effect_fails_among_many),
+        ON_A_BENCH(test_one_effect_fails_among_few),
+        ON_A_BENCH(test_one_fails_alone),
         ON_A_BENCH(test_only_writes_are_refused),
         ON_A_BENCH(test_bad_ones_do_not_hold_the_others),
         ON_A_BENCH(test_a_refusal_ends_an_outage),
