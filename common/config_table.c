@@ -202,8 +202,9 @@ static const struct config_row breaker_rows[] = {
     {"failures", CONFIG_WHOLE, AT(breaker, failures), .standard = "5", .min = "1", .max = "1000",
      .help = "Failures in a row that open a destination's breaker."},
     {"refusals", CONFIG_WHOLE, AT(breaker, refusals), .standard = "5", .min = "2", .max = "1000",
-     .help = "Refusals for good (403, 404 and the like) of one kind of call in a row, without a "
-             "success, that open it: then it is the destination, not the item. All but the last "
+     .help = "Refusals for good (403, 404 and the like) of one kind of call, for as many order "
+             "keys, without a success, that open it: then it is the destination, not the item. All "
+             "but the last "
              "are dead letters, unless they are 403."},
     {"open", CONFIG_DURATION, AT(breaker, open_ms), .standard = "5s", .min = "10ms", .max = "1h",
      .help = "How long it stays open before the first probe; doubles with each."},

@@ -15,6 +15,7 @@
 #define CALLS_HEADERS_MAX      64
 #define DESTINATION_GATES_MAX  8
 #define DESTINATION_STAGES_MAX 16
+#define REFUSALS_KEYS          16
 
 struct curl_slist;
 struct work;
@@ -44,7 +45,11 @@ struct gate {
 /* What came of a stage's calls. Each stage has its own: that something may be read does not mean
  * that it may be written. */
 struct standing {
-    int64_t refusals; /* since the last success, */
+    /* Since the last success. Refusals for different order keys: a ticket that Jira does not like
+     * is refused for each of its interviews. */
+    int64_t refusals;
+    uint64_t refused[REFUSALS_KEYS]; /* whose they were, as hashes; beyond those all are counted */
+    size_t refused_count;
     int64_t failures;
     uint64_t failer;   /* of which item the failures are, by serial; 0: there is none */
     bool several;      /* of more than that one */

@@ -50,6 +50,19 @@ static struct step judge_refusal(struct stages *stages, struct work *work, struc
     return closed && own ? step : step_fault(step.reason);
 }
 
+static bool is_another(struct standing *standing, uint64_t hash)
+{
+    for (size_t i = 0; i < standing->refused_count; i++) {
+        if (standing->refused[i] == hash) {
+            return false;
+        }
+    }
+    if (standing->refused_count < REFUSALS_KEYS) {
+        standing->refused[standing->refused_count++] = hash;
+    }
+    return true;
+}
+
 /* Counts what came of the stage's calls. */
 static void count_outcome(struct stages *stages, struct work *work, struct destination *to,
                           enum breaker_outcome outcome)
@@ -65,7 +78,7 @@ static void count_outcome(struct stages *stages, struct work *work, struct desti
         return;
     }
     if (outcome != BREAKER_FAILED && outcome != BREAKER_AT_FAULT) { /* it is there */
-        standing->refusals += is_refusal(outcome) ? 1 : 0;
+        standing->refusals += is_refusal(outcome) && is_another(standing, work->key->hash) ? 1 : 0;
         standing->failures = 0;
         standing->failer = 0;
         standing->several = false;

@@ -228,6 +228,21 @@ static void test_a_run_of_refusals(void **state)
     run_of_refusals(*state, 404, 4); /* breaker.refusals less the one that opened it */
 }
 
+/* One ticket that the vendor does not like, for each of those who asked for it: it is the ticket. */
+static void test_refusals_of_one_key(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    for (int i = 0; i < 20; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "bad%d", i);
+        (void)rig_admit(rig, id, "one");
+    }
+    (void)serve(bench, HOUR, 400);
+    assert_int_equal(letters(rig), 20);
+    assert_int_equal(kit_logged("breaker_open"), 0);
+}
+
 /* A permission was withdrawn. */
 static void test_everything_is_forbidden(void **state)
 {
@@ -420,6 +435,7 @@ int main(void)
         ON_A_BENCH(test_a_day_of_outage),
         ON_A_BENCH(test_one_refusal_is_the_items_own),
         ON_A_BENCH(test_a_run_of_refusals),
+        ON_A_BENCH(test_refusals_of_one_key),
         ON_A_BENCH(test_everything_is_forbidden),
         ON_A_BENCH(test_forbidden_to_one),
         ON_A_BENCH(test_one_fails_among_many),
