@@ -88,13 +88,24 @@ void buf_add_char(struct buf *buf, char c)
     }
 }
 
+void buf_add_whole(struct buf *buf, int64_t whole)
+{
+    char room[SPAN_WHOLE_ROOM];
+    buf_add(buf, span_of_whole(whole, room));
+}
+
 void buf_addf(struct buf *buf, const char *format, ...)
 {
     va_list args;
+    size_t spare = buf->room - (buf->room > 0 ? buf->len : 0);
     va_start(args, format);
-    int need = vsnprintf(NULL, 0, format, args);
+    int need = vsnprintf(spare > 0 ? (char *)buf->at + buf->len : NULL, spare, format, args);
     va_end(args);
     CHECK(need >= 0);
+    if ((size_t)need < spare) {
+        buf->len += (size_t)need;
+        return;
+    }
     if (!reserve(buf, (size_t)need)) {
         return;
     }

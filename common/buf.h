@@ -27,6 +27,7 @@ void buf_clear(struct buf *buf); /* empty and unbroken again, keeps its memory *
 void buf_add(struct buf *buf, span bytes);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_char(struct buf *buf, char c);
+void buf_add_whole(struct buf *buf, int64_t whole); /* in decimal */
 void buf_addf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 /* As a JSON string with its quotes; control characters and invalid UTF-8 are escaped or replaced.
  */

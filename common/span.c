@@ -44,6 +44,20 @@ span span_trim(span s)
     return s;
 }
 
+span span_of_whole(int64_t whole, char room[SPAN_WHOLE_ROOM])
+{
+    uint64_t left = whole < 0 ? 0 - (uint64_t)whole : (uint64_t)whole;
+    size_t at = SPAN_WHOLE_ROOM;
+    do {
+        room[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (whole < 0) {
+        room[--at] = '-';
+    }
+    return span_of(room + at, SPAN_WHOLE_ROOM - at);
+}
+
 bool span_number(span s, int64_t min, int64_t max, int64_t *out)
 {
     bool negative = s.len > 0 && s.at[0] == '-';

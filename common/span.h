@@ -52,6 +52,10 @@ span span_trim(span s);
 /* The number when the whole span is a decimal in [min, max]; false otherwise. */
 bool span_number(span s, int64_t min, int64_t max, int64_t *out);
 
+/* The number in decimal, in the room given, without a NUL. */
+#define SPAN_WHOLE_ROOM 24
+span span_of_whole(int64_t whole, char room[SPAN_WHOLE_ROOM]);
+
 /* Every byte sequence is valid UTF-8 (no surrogates, no overlong forms). */
 bool span_utf8(span s);
 

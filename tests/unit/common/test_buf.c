@@ -260,7 +260,15 @@ static void long_formats(void **state)
     buf_add_text(&buf, ">");
     assert_int_equal(buf.len, 5002);
     assert_string_equal(buf_text(&buf) + 5000, "7>");
-    buf_addf(&buf, "%5000d", 7); /* would be 10,002 */
+    for (size_t i = 0; i < 600; i++) { /* over every border of the growing room */
+        size_t before = buf.len;
+        buf_addf(&buf, "%d", 1234567);
+        assert_int_equal(buf.len, before + 7);
+        assert_string_equal(buf_text(&buf) + before, "1234567");
+    }
+    buf_add_whole(&buf, -12);
+    assert_string_equal(buf_text(&buf) + buf.len - 4, "7-12");
+    buf_addf(&buf, "%5000d", 7); /* would be over 10,000 */
     assert_broken(&buf);
     buf_close(&buf);
 }

@@ -181,6 +181,24 @@ static void cuts(void **state)
     assert_string_equal(out, "");
 }
 
+static void wholes(void **state)
+{
+    static const struct {
+        int64_t whole;
+        const char *text;
+    } rows[] = {{0, "0"},
+                {7, "7"},
+                {-1, "-1"},
+                {1790000000000, "1790000000000"},
+                {INT64_MAX, "9223372036854775807"},
+                {INT64_MIN, "-9223372036854775808"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char room[SPAN_WHOLE_ROOM];
+        assert_true(span_is(span_of_whole(rows[i].whole, room), rows[i].text));
+    }
+}
+
 static void hashes(void **state)
 {
     (void)state;
@@ -196,7 +214,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equality), cmocka_unit_test(trimming), cmocka_unit_test(numbers),
-        cmocka_unit_test(utf8),     cmocka_unit_test(cuts),     cmocka_unit_test(hashes),
+        cmocka_unit_test(wholes),   cmocka_unit_test(utf8),     cmocka_unit_test(cuts),
+        cmocka_unit_test(hashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
