@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #define ARENA_CHUNK_BYTES 2048
+#define ARENA_TEXT_FEW    256 /* a longer text is formatted twice */
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -41,16 +42,24 @@ void arena_close(struct arena *arena)
     struct arena_chunk *chunk = TAKE(arena->chunks);
     while (chunk != NULL) {
         struct arena_chunk *next = chunk->next;
-        mem_free(chunk);
+        if (chunk->room == ARENA_CHUNK_BYTES) {
+            mem_free_block(chunk);
+        } else {
+            mem_free(chunk);
+        }
         chunk = next;
     }
     arena->used = 0;
 }
 
+_Static_assert(sizeof(struct arena_chunk) + ARENA_CHUNK_BYTES <= MEM_BLOCK_BYTES,
+               "a chunk is a block");
+
 static struct arena_chunk *add_chunk(struct arena *arena, size_t bytes)
 {
     size_t room = bytes > ARENA_CHUNK_BYTES / 2 ? bytes : ARENA_CHUNK_BYTES;
-    struct arena_chunk *chunk = mem_try_alloc(sizeof(*chunk) + room);
+    struct arena_chunk *chunk =
+        room == ARENA_CHUNK_BYTES ? mem_try_block() : mem_try_alloc(sizeof(*chunk) + room);
     if (chunk == NULL) {
         return NULL;
     }
@@ -102,13 +111,18 @@ span arena_copy(struct arena *arena, span bytes)
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
     va_list args;
+    char few[ARENA_TEXT_FEW];
     va_start(args, format);
-    int need = vsnprintf(NULL, 0, format, args);
+    int need = vsnprintf(few, sizeof(few), format, args);
     va_end(args);
     CHECK(need >= 0);
     char *text = arena_alloc(arena, (size_t)need + 1);
     if (text == NULL) {
         return NULL;
+    }
+    if ((size_t)need < sizeof(few)) {
+        memcpy(text, few, (size_t)need + 1);
+        return text;
     }
     va_start(args, format);
     (void)vsnprintf(text, (size_t)need + 1, format, args);

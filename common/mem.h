@@ -21,6 +21,12 @@ void *mem_try_alloc(size_t bytes);
 void *mem_try_grow(void *block, size_t bytes);
 
 void mem_free(void *block);
+
+/* Blocks of one size that come and go by the thousand: a few are kept to be used again, for each
+ * thread apart, because the allocator takes long over this size. */
+#define MEM_BLOCK_BYTES 2080
+void *mem_try_block(void); /* NULL as mem_try_alloc; what is in it is anything */
+void mem_free_block(void *block);
 void mem_free_text(char **text); /* nulls the pointer */
 
 /* Tests only: the n-th mem_try_* from now answers NULL, once. 0 switches it off. */
