@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each operation through its five steps. An operation is one allocation with an
- * arena; it is in exactly one place at a time: with the outbox (lines that wait
+ * Each operation through its five steps. An operation lives in an arena of its
+ * own; it is in exactly one place at a time: with the outbox (lines that wait
  * for the broker), with Redis, or in the list that waits for the epoch to be
  * confirmed. A confirmation counts for what was in the list when it was asked for,
  * and for scripts whose answers came before its own. One thread.
@@ -13,8 +13,6 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "consumer/engine/restate.h"
-
-#include <stdio.h>
 
 #define LEDGER_OP_BYTES_MAX (64u << 20)
 #define LEDGER_ARGS_MAX     64
@@ -186,8 +184,8 @@ static void finish(struct op *op, enum ledger_result result)
     ledger->in_flight--;
     look_again(op, result);
     op->request.done(op->request.self, result, result == LEDGER_OK ? &op->reply : NULL);
-    arena_close(&op->arena);
-    mem_free(op);
+    struct arena arena = op->arena; /* with the operation in it */
+    arena_close(&arena);
 }
 
 static void run_script(struct op *op);
@@ -314,12 +312,11 @@ static void run_script(struct op *op)
     }
     const struct ledger_request *r = &op->request;
     span args[LEDGER_ARGS_MAX];
-    char key_count[24];
-    (void)snprintf(key_count, sizeof(key_count), "%zu", r->key_count);
+    char key_count[SPAN_WHOLE_ROOM];
     size_t count = 0;
     args[count++] = span_text("EVALSHA");
     args[count++] = span_text(r->script->sha);
-    args[count++] = span_text(key_count);
+    args[count++] = span_of_whole((int64_t)r->key_count, key_count);
     CHECK(r->key_count + r->arg_count + count < LEDGER_ARGS_MAX);
     for (size_t i = 0; i < r->key_count; i++) {
         args[count++] = r->keys[i];
@@ -431,12 +428,15 @@ static span *copy_all(struct op *op, const span *from, size_t count)
 void ledger_run(struct ledger *ledger, const struct ledger_request *request)
 {
     CHECK(ledger->open && request->before_count <= LEDGER_LINES_MAX);
-    struct op *op = mem_must_alloc(sizeof(*op));
-    op->ledger = ledger;
-    op->request = *request;
-    op->view = ledger->view;
-    op->began_ms = clock_mono_ms(ledger->clock);
-    arena_init(&op->arena, LEDGER_OP_BYTES_MAX);
+    struct arena arena;
+    arena_init(&arena, LEDGER_OP_BYTES_MAX);
+    struct op *op = arena_alloc(&arena, sizeof(*op));
+    CHECK(op != NULL);
+    *op = (struct op){.ledger = ledger,
+                      .request = *request,
+                      .view = ledger->view,
+                      .began_ms = clock_mono_ms(ledger->clock),
+                      .arena = arena};
     op->request.keys = copy_all(op, request->keys, request->key_count);
     op->request.args = copy_all(op, request->args, request->arg_count);
     for (size_t i = 0; i < request->before_count; i++) {

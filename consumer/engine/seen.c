@@ -164,7 +164,7 @@ void seen_flush(struct seen *seen)
         return;
     }
     char key[SEEN_KEY];
-    char numbers[SEEN_PENDING + 3][24];
+    char numbers[SEEN_PENDING + 3][SPAN_WHOLE_ROOM];
     span args[SEEN_PENDING + 3];
     struct seen_record low = seen->pending[0];
     int64_t newest = 0;
@@ -172,13 +172,11 @@ void seen_flush(struct seen *seen)
         const struct seen_record *r = &seen->pending[i];
         low = r->offset < low.offset ? *r : low;
         newest = r->at_ms > newest ? r->at_ms : newest;
-        (void)snprintf(numbers[i + 3], sizeof(numbers[0]), "%" PRId64, r->offset % SEEN_SEGMENT);
-        args[i + 3] = span_text(numbers[i + 3]);
+        args[i + 3] = span_of_whole(r->offset % SEEN_SEGMENT, numbers[i + 3]);
     }
     int64_t head[] = {low.offset, low.at_ms, newest};
     for (size_t i = 0; i < COUNT_OF(head); i++) {
-        (void)snprintf(numbers[i], sizeof(numbers[0]), "%" PRId64, head[i]);
-        args[i] = span_text(numbers[i]);
+        args[i] = span_of_whole(head[i], numbers[i]);
     }
     make_key(seen, low.offset / SEEN_SEGMENT, key);
     span keys[] = {span_text(key)};

@@ -20,6 +20,8 @@ struct stages *stages_new(struct stages_parts parts)
     stages->budgets.owner = parts.owner;
     stages->budgets.time = parts.budget_time;
     stages->budgets.percent = parts.budget_percent > 0 ? parts.budget_percent : 100;
+    stages->ttl =
+        span_of_whole(parts.config->worker.lease_ms * STAGES_LEASE_TTL_FACTOR, stages->ttl_room);
     stages->metric_open =
         metric_gauge("hearback_items_open", "Items made and not settled.", NULL, NULL);
     stages->metric_doubt = metric_counter(
@@ -136,6 +138,7 @@ static void begin(struct stages *stages, struct work *work)
     work->item.config = stages->parts.config;
     work->item.memo = json_object_new_object();
     CHECK(work->item.memo != NULL);
+    stages_name_keys(stages, work);
     stages->open++;
     metric_set(stages->metric_open, (int64_t)stages->open);
 }

@@ -45,6 +45,8 @@ struct stages {
     struct work *parked; /* until the ledger opens */
     size_t open;
     uint64_t claims; /* made so far */
+    char ttl_room[SPAN_WHOLE_ROOM];
+    span ttl; /* of a lease's key in Redis, in ms */
     struct metric *metric_open;
     struct metric *metric_doubt;
     struct metric *metric_retries;
@@ -80,17 +82,8 @@ void stages_count_item(const char *reason);
 void stages_tell_time(struct stages *stages, struct work *work, int64_t asked_ms);
 
 /* stages_lease.c */
-/* The keys of an item in Redis: its order key's lease and its effect's record. */
-struct item_keys {
-    struct buf lease;
-    struct buf effect;
-    span spans[2];
-};
-
-void item_keys_make(const struct stages *stages, const struct work *work, struct item_keys *keys);
-void item_keys_close(struct item_keys *keys);
-/* Of a lease's key in Redis, in ms. */
-const char *stages_ttl_text(const struct stages *stages, char *room, size_t bytes);
+/* The item's keys in Redis: its order key's lease and its effect's record. */
+void stages_name_keys(const struct stages *stages, struct work *work);
 /* What a script says it came to. */
 span stages_word_of(const struct redis_reply *reply);
 /* The lease was granted to a request sent then. */

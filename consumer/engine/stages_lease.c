@@ -7,35 +7,33 @@
 
 #include "common/mem.h"
 
-#include <stdio.h>
-
 #define KEY_ROOM 1024
 
-void item_keys_close(struct item_keys *keys)
+static void add_tagged(struct buf *text, const char *prefix, span worker, span order_key)
 {
-    buf_close(&keys->lease);
-    buf_close(&keys->effect);
+    buf_add_text(text, prefix);
+    buf_add(text, worker);
+    buf_add_char(text, '/');
+    buf_add(text, order_key);
+    buf_add_char(text, '}');
 }
 
-void item_keys_make(const struct stages *stages, const struct work *work, struct item_keys *keys)
+void stages_name_keys(const struct stages *stages, struct work *work)
 {
-    const char *worker = stages->parts.worker->name;
-    buf_init(&keys->lease, KEY_ROOM);
-    buf_init(&keys->effect, KEY_ROOM);
-    buf_addf(&keys->lease, "hearback:order:{%s/" SPAN_FMT "}", worker,
-             SPAN_ARG(work->item.order_key));
-    buf_addf(&keys->effect, "hearback:effect:{%s/" SPAN_FMT "}:" SPAN_FMT, worker,
-             SPAN_ARG(work->item.order_key), SPAN_ARG(work->item.effect_id));
-    CHECK(!keys->lease.broken && !keys->effect.broken); /* ids are at most 128 bytes each */
-    keys->spans[0] = buf_span(&keys->lease);
-    keys->spans[1] = buf_span(&keys->effect);
-}
-
-const char *stages_ttl_text(const struct stages *stages, char *room, size_t bytes)
-{
-    (void)snprintf(room, bytes, "%lld",
-                   (long long)(stages->parts.config->worker.lease_ms * STAGES_LEASE_TTL_FACTOR));
-    return room;
+    span worker = span_text(stages->parts.worker->name);
+    struct buf text;
+    buf_init(&text, KEY_ROOM);
+    add_tagged(&text, "hearback:order:{", worker, work->item.order_key);
+    size_t lease = text.len;
+    add_tagged(&text, "hearback:effect:{", worker, work->item.order_key);
+    buf_add_char(&text, ':');
+    buf_add(&text, work->item.effect_id);
+    CHECK(!text.broken); /* ids are at most 128 bytes each */
+    span both = arena_copy(&work->item.arena, buf_span(&text));
+    CHECK(both.at != NULL); /* it was just made */
+    work->keys[WORK_LEASE] = span_of(both.at, lease);
+    work->keys[WORK_EFFECT] = span_of(both.at + lease, both.len - lease);
+    buf_close(&text);
 }
 
 span stages_word_of(const struct redis_reply *reply)
@@ -83,13 +81,9 @@ static void run_lease_script(struct stages *stages, struct work *work, const cha
                                     .serial = work->serial,
                                     .round = work->lease_round,
                                     .sent_ms = stages_now(stages)};
-    SCOPED(item_keys_close) struct item_keys keys;
-    item_keys_make(stages, work, &keys);
-    char ttl[24];
-    span args[] = {span_text(stages->parts.owner), span_text(verb),
-                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl)))};
+    span args[] = {span_text(stages->parts.owner), span_text(verb), stages->ttl};
     struct ledger_request request = {.script = &script_lease,
-                                     .keys = keys.spans,
+                                     .keys = work->keys,
                                      .key_count = 1,
                                      .args = args,
                                      .arg_count = COUNT_OF(args),

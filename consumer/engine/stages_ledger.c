@@ -16,8 +16,6 @@
 
 #include "common/mem.h"
 
-#include <stdio.h>
-
 /* ---- the claim --------------------------------------------------------------------------- */
 
 static void somebody_else(struct stages *stages, struct work *work, span holder)
@@ -172,20 +170,16 @@ static const char *again_word(const struct work *work)
 
 void stages_claim(struct stages *stages, struct work *work)
 {
-    SCOPED(item_keys_close) struct item_keys keys;
-    item_keys_make(stages, work, &keys);
     int64_t now = stages_now(stages);
     const struct job *job = &work->load->job;
     bool dead = work->holder[0] != 0 && work->holder_view == ledger_view(stages->parts.ledger) &&
                 now - work->holder_since_ms >= stages->parts.config->worker.lease_ms;
-    char ttl[24];
-    char number[24];
-    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)++stages->claims);
-    span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""),
-                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
-                   span_text(job->redo ? "done" : again_word(work)), span_text(number)};
+    char number[SPAN_WHOLE_ROOM];
+    span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""), stages->ttl,
+                   span_text(job->redo ? "done" : again_word(work)),
+                   span_whole((int64_t)++stages->claims, number)};
     struct ledger_request request = {.script = &script_claim,
-                                     .keys = keys.spans,
+                                     .keys = work->keys,
                                      .key_count = 2,
                                      .args = args,
                                      .arg_count = COUNT_OF(args),
@@ -211,22 +205,31 @@ static void make_record(const struct stages *stages, const struct work *work,
                         struct record_head head, struct buf *out)
 {
     const struct {
-        const char *name, *value;
-    } members[] = {{"g", head.stage}, {"b", head.back}, {"r", head.reason}};
-    buf_addf(out, "{\"s\":\"%s\"", head.state);
+        const char *before, *value;
+    } members[] = {
+        {"\",\"g\":\"", head.stage}, {"\",\"b\":\"", head.back}, {"\",\"r\":\"", head.reason}};
+    buf_add_text(out, "{\"s\":\"");
+    buf_add_text(out, head.state);
     for (size_t i = 0; i < COUNT_OF(members); i++) {
         if (members[i].value != NULL) {
-            buf_addf(out, ",\"%s\":\"%s\"", members[i].name, members[i].value);
+            buf_add_text(out, members[i].before);
+            buf_add_text(out, members[i].value);
         }
     }
+    buf_add_char(out, '"');
     if (head.doubt) {
         buf_add_text(out, ",\"d\":true");
     }
-    buf_addf(out, ",\"o\":\"%s\",\"t\":%lld,\"m\":", stages->parts.owner,
-             (long long)clock_wall_ms(stages->parts.clock));
-    buf_add_text(out,
-                 json_object_to_json_string_ext(
-                     work->item.memo, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    buf_add_text(out, ",\"o\":\"");
+    buf_add_text(out, stages->parts.owner);
+    buf_add_text(out, "\",\"t\":");
+    buf_add_whole(out, clock_wall_ms(stages->parts.clock));
+    buf_add_text(out, ",\"m\":");
+    bool empty = json_object_object_length(work->item.memo) == 0;
+    buf_add_text(out, empty ? "{}"
+                            : json_object_to_json_string_ext(work->item.memo,
+                                                             JSON_C_TO_STRING_PLAIN |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE));
     buf_add_char(out, '}');
 }
 
@@ -240,17 +243,14 @@ struct writing {
 static void write_record(struct stages *stages, struct work *work, span record,
                          struct writing writing)
 {
-    SCOPED(item_keys_close) struct item_keys keys;
-    item_keys_make(stages, work, &keys);
-    char ttl[24];
     span args[] = {span_text(stages->parts.owner),
                    record,
                    span_text(writing.mode),
-                   span_text(stages_ttl_text(stages, ttl, sizeof(ttl))),
+                   stages->ttl,
                    span_text(writing.release ? stages_let_go(stages, work) : ""),
                    span_text(again_word(work))};
     struct ledger_request request = {.script = &script_record,
-                                     .keys = keys.spans,
+                                     .keys = work->keys,
                                      .key_count = 2,
                                      .args = args,
                                      .arg_count = COUNT_OF(args),
@@ -258,7 +258,8 @@ static void write_record(struct stages *stages, struct work *work, span record,
                                      .self = work};
     /* The changelog first: what Redis answers others with must not be forgotten with Redis. Should
      * the script refuse, it returns the record that stands, which goes behind this one. */
-    request.before[0] = (struct ledger_line){.kind = 'S', .key = keys.spans[1], .value = record};
+    request.before[0] =
+        (struct ledger_line){.kind = 'S', .key = work->keys[WORK_EFFECT], .value = record};
     request.before_count = 1;
     work->owed = true;
     ledger_run(stages->parts.ledger, &request);

@@ -82,6 +82,7 @@ struct ticket {
     int64_t waited_ms;
     unsigned attempts;
 };
+enum work_key { WORK_LEASE, WORK_EFFECT, WORK_KEYS };
 
 struct work {
     struct item item; /* first: stages see this part */
@@ -114,6 +115,7 @@ struct work {
     struct timer timer;
     struct timer renew; /* of the lease, while waiting */
 
+    span keys[WORK_KEYS];   /* in Redis; in the item's arena */
     int64_t lease_until_ms; /* on our monotonic clock; 0: no lease */
     int64_t claim_sent_ms;
     int64_t intend_sent_ms;
