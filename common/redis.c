@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The bridge between hiredis and the loop. hiredis calls back while it reads;
- * here a callback only copies the reply behind the others, and redis_turn hands
+ * here a callback only puts the reply behind the others, and redis_turn hands
  * them out. The context may be freed by hiredis itself after any call to it, so
  * it is looked up again each time. One thread.
  */
@@ -19,13 +19,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define REDIS_RECONNECT_MIN_MS 50
-#define REDIS_RECONNECT_MAX_MS 2000
-#define REDIS_REPLY_BYTES_MAX  (64u << 20)
-#define REDIS_REPLY_DEPTH_MAX  8
-#define REDIS_IDLE_TURN_MS     1000
-#define REDIS_BUFFER_MAX       (2 * (size_t)REDIS_REPLY_BYTES_MAX) /* of a reply not yet whole */
-#define REDIS_ARGS_FEW         64 /* that many are laid out on the stack */
+#define REDIS_RECONNECT_MIN_MS  50
+#define REDIS_RECONNECT_MAX_MS  2000
+#define REDIS_REPLY_BYTES_MAX   (64u << 20)
+#define REDIS_REPLY_DEPTH_MAX   8
+#define REDIS_COMMAND_BYTES_MAX (256u << 20)
+#define REDIS_IDLE_TURN_MS      1000
+#define REDIS_BUFFER_MAX        (2 * (size_t)REDIS_REPLY_BYTES_MAX) /* of a reply not yet whole */
+#define REDIS_COMMAND_KEPT      (256u << 10)                        /* of the buffer for commands */
 
 struct redis_command {
     struct redis_command *next;
@@ -56,12 +57,8 @@ struct redis {
     struct redis_command *oldest; /* in the order sent, replied or not */
     struct redis_command **newest;
     size_t in_flight;
+    struct buf command; /* being sent */
     struct redis_guard guard;
-};
-
-struct argument_room {
-    const char **argv;
-    size_t *lens;
 };
 
 /* ---- what hiredis tells us --------------------------------------------------------------- */
@@ -151,7 +148,8 @@ static void on_disconnect(const redisAsyncContext *context, int status)
 
 /* ---- replies ----------------------------------------------------------------------------- */
 
-static bool copy_reply(struct arena *arena, const redisReply *from, struct redis_reply *to,
+/* Both are in the arena: the texts stay where they are. */
+static bool turn_reply(struct arena *arena, const redisReply *from, struct redis_reply *to,
                        int depth)
 {
     *to = (struct redis_reply){.kind = REDIS_NIL};
@@ -163,8 +161,8 @@ static bool copy_reply(struct arena *arena, const redisReply *from, struct redis
     case REDIS_REPLY_STATUS:
     case REDIS_REPLY_ERROR:
         to->kind = from->type == REDIS_REPLY_ERROR ? REDIS_ERROR : REDIS_TEXT;
-        to->text = arena_copy(arena, span_of(from->str, (size_t)from->len));
-        return to->text.at != NULL;
+        to->text = span_of(from->str, from->len);
+        return true;
     case REDIS_REPLY_ARRAY:
         if (depth == 0) {
             return false;
@@ -173,7 +171,7 @@ static bool copy_reply(struct arena *arena, const redisReply *from, struct redis
         to->count = from->elements;
         to->list = arena_alloc(arena, sizeof(*to->list) * (from->elements + 1));
         for (size_t i = 0; to->list != NULL && i < from->elements; i++) {
-            if (!copy_reply(arena, from->element[i], &to->list[i], depth - 1)) {
+            if (!turn_reply(arena, from->element[i], &to->list[i], depth - 1)) {
                 return false;
             }
         }
@@ -183,13 +181,16 @@ static bool copy_reply(struct arena *arena, const redisReply *from, struct redis
     }
 }
 
-/* hiredis's callback: copies, nothing else. */
+/* hiredis's callback: takes the reply, nothing else. */
 static void on_reply(redisAsyncContext *context, void *reply, void *self)
 {
-    (void)context;
+    struct redis *redis = context->data;
     struct redis_command *command = self;
-    if (reply == NULL ||
-        !copy_reply(&command->arena, reply, &command->reply, REDIS_REPLY_DEPTH_MAX)) {
+    if (reply != NULL) {
+        command->arena = redis_guard_take(&redis->guard);
+    }
+    if (reply == NULL || command->arena.used > REDIS_REPLY_BYTES_MAX ||
+        !turn_reply(&command->arena, reply, &command->reply, REDIS_REPLY_DEPTH_MAX)) {
         command->reply = (struct redis_reply){.kind = REDIS_LOST};
     }
     command->replied = true;
@@ -209,6 +210,7 @@ struct redis *redis_new(const struct config_redis *config, const struct clock *c
                             .fd = -1,
                             .reconnect_ms = REDIS_RECONNECT_MIN_MS};
     redis->newest = &redis->oldest;
+    buf_init(&redis->command, REDIS_COMMAND_BYTES_MAX);
     return redis;
 }
 
@@ -245,6 +247,8 @@ void redis_free(struct redis **at)
         redis->oldest = command->next;
         free_command(command);
     }
+    redis_guard_close(&redis->guard);
+    buf_close(&redis->command);
     mem_free(redis);
 }
 
@@ -310,36 +314,39 @@ static void start_connect(struct redis *redis)
     context->ev.cleanup = hook_cleanup;
     redis->context = context;
     redis->password_sent = false;
-    redis_guard_set(&redis->guard, context->c.reader);
+    redis_guard_set(&redis->guard, context->c.reader, REDIS_BUFFER_MAX);
     (void)redisAsyncSetConnectCallback(context, on_connect);
     (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
 }
 
-static bool post_in(struct redis *redis, struct redis_command *command, const span *args,
-                    size_t count, struct argument_room room)
+/* "*3" or "$12", and the line's end. */
+static void add_length(struct buf *out, char kind, size_t length)
 {
-    for (size_t i = 0; i < count; i++) {
-        room.argv[i] = args[i].len == 0 ? "" : (const char *)args[i].at;
-        room.lens[i] = args[i].len;
-    }
-    bool posted = redisAsyncCommandArgv(redis->context, on_reply, command, (int)count, room.argv,
-                                        room.lens) == REDIS_OK;
-    redis->guard.awaited += posted ? 1 : 0;
-    return posted;
+    char room[SPAN_WHOLE_ROOM];
+    buf_add_char(out, kind);
+    buf_add(out, span_of_whole((int64_t)length, room));
+    buf_add(out, span_of("\r\n", 2));
 }
 
+/* As Redis reads it. The library would do the same, with an allocation or two for each command. */
 static bool post(struct redis *redis, struct redis_command *command, const span *args, size_t count)
 {
-    const char *argv[REDIS_ARGS_FEW];
-    size_t lens[REDIS_ARGS_FEW];
-    if (count <= REDIS_ARGS_FEW) {
-        return post_in(redis, command, args, count, (struct argument_room){argv, lens});
+    struct buf *out = &redis->command;
+    buf_clear(out);
+    add_length(out, '*', count);
+    for (size_t i = 0; i < count; i++) {
+        add_length(out, '$', args[i].len);
+        buf_add(out, args[i]);
+        buf_add(out, span_of("\r\n", 2));
     }
-    struct argument_room room = {mem_must_alloc(count * sizeof(*room.argv)),
-                                 mem_must_alloc(count * sizeof(*room.lens))};
-    bool posted = post_in(redis, command, args, count, room);
-    mem_free(room.argv);
-    mem_free(room.lens);
+    CHECK(!out->broken); /* commands are of our making */
+    bool posted = redisAsyncFormattedCommand(redis->context, on_reply, command,
+                                             (const char *)out->at, out->len) == REDIS_OK;
+    redis->guard.awaited += posted ? 1 : 0;
+    if (out->len > REDIS_COMMAND_KEPT) {
+        buf_close(out);
+        buf_init(out, REDIS_COMMAND_BYTES_MAX);
+    }
     return posted;
 }
 
