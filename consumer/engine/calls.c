@@ -17,6 +17,9 @@
 #define CALLS_URL_MAX       8192
 #define CALLS_HEAD_MAX      (256u * 1024) /* read: interim answers, headers and trailers */
 #define CALLS_WAIT_FOR_EVER (-1)
+#define CALLS_WHOLE_BYTES   16384
+/* Made and freed with each call. At 64 KiB, which is curl's choice, the allocator tidies up. */
+#define CALLS_UPLOAD_BYTES 16384L
 
 struct calls {
     CURLM *multi;
@@ -74,14 +77,21 @@ static bool withholds(struct transfer *t)
     return t->withheld;
 }
 
-/* The connection stands, nothing was sent. */
+/* The connection stands, nothing was sent. When a kept connection turns out to be dead, libcurl
+ * comes here again, with another one, to send the same once more: what has no body does no harm. */
 static int on_connected(void *self, char *to, char *from, int to_port, int from_port)
 {
+    struct transfer *t = self;
     (void)to;
     (void)from;
     (void)to_port;
     (void)from_port;
-    return withholds(self) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    t->repeated = t->begun && t->body.len > 0;
+    if (t->repeated || withholds(t)) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+    t->begun = true;
+    return CURL_PREREQFUNC_OK;
 }
 
 static size_t on_send(char *to, size_t size, size_t count, void *self)
@@ -125,7 +135,7 @@ static size_t on_header(char *at, size_t size, size_t count, void *self)
         span name = arena_copy(&t->arena, span_of(line.at, name_len));
         span value = arena_copy(&t->arena, span_trim(span_of(colon + 1, line.len - name_len - 1)));
         if (name.at != NULL && value.at != NULL) {
-            t->headers[t->header_count++] = (struct reply_header){.name = name, .value = value};
+            transfer_add_header(t, name, value);
         }
     }
     return size * count;
@@ -133,24 +143,35 @@ static size_t on_header(char *at, size_t size, size_t count, void *self)
 
 #define SET(option, value) CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK)
 
-static void set_common(CURL *easy, struct transfer *t)
+/* What is the same for all; a handle keeps it. */
+static CURL *make_handle(void)
 {
-    const struct destination_settings *settings = &t->to->settings;
-    SET(CURLOPT_PRIVATE, t);
+    CURL *easy = curl_easy_init();
+    CHECK(easy != NULL);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, CALLS_UPLOAD_BYTES);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_READFUNCTION, on_send); /* and no SEEKFUNCTION: it cannot be sent twice */
+    SET(CURLOPT_USERAGENT, "Hearback");
+    SET(CURLOPT_PREREQFUNCTION, on_connected);
+    return easy;
+}
+
+static void set_common(CURL *easy, struct transfer *t)
+{
+    const struct destination_settings *settings = &t->to->settings;
+    SET(CURLOPT_PRIVATE, t);
     SET(CURLOPT_TIMEOUT_MS, (long)settings->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)(settings->timeout_ms < CALLS_CONNECT_MS ? settings->timeout_ms : CALLS_CONNECT_MS));
     SET(CURLOPT_HTTPHEADER, t->to->headers);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, t);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, t);
-    SET(CURLOPT_USERAGENT, "Hearback");
-    SET(CURLOPT_PREREQFUNCTION, on_connected);
+    SET(CURLOPT_READDATA, t);
     SET(CURLOPT_PREREQDATA, t);
 }
 
@@ -166,9 +187,11 @@ static void set_request(CURL *easy, struct transfer *t)
     bool with_body = strcmp(t->method, "GET") != 0 && strcmp(t->method, "DELETE") != 0;
     if (with_body) {
         SET(CURLOPT_POST, 1L);
-        SET(CURLOPT_READFUNCTION, on_send); /* and no SEEKFUNCTION: it cannot be sent twice */
-        SET(CURLOPT_READDATA, t);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.len);
+        /* What is small leaves together with its head. Of the rest libcurl asks for more and more,
+         * and we may say no in the middle of it. */
+        bool whole = t->body.len > 0 && t->body.len <= CALLS_WHOLE_BYTES;
+        SET(CURLOPT_POSTFIELDS, whole ? t->body.at : NULL);
     } else {
         SET(CURLOPT_HTTPGET, 1L);
     }
@@ -189,11 +212,12 @@ static void finish(struct calls *calls, struct transfer *t)
 static void start(void *self, struct transfer *t)
 {
     struct calls *calls = self;
-    CURL *easy = calls->spare_count > 0 ? calls->spare[--calls->spare_count] : curl_easy_init();
-    CHECK(easy != NULL);
+    CURL *easy = calls->spare_count > 0 ? calls->spare[--calls->spare_count] : make_handle();
     t->easy = easy;
     t->body_sent = 0;
     t->head_bytes = 0;
+    t->begun = false;
+    t->repeated = false;
     set_common(easy, t);
     set_request(easy, t);
     calls->out++;
@@ -270,9 +294,9 @@ static void read_outcome(struct transfer *t, CURL *easy, CURLcode code)
     curl_off_t sent_at = 0;
     (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent_at);
-    t->transport = (int)code;
+    t->transport = (int)(t->repeated ? CURLE_SEND_FAIL_REWIND : code);
     t->status = code == CURLE_OK ? (int)status : 0;
-    t->reached = (sent_at > 0 || t->body_sent > 0) && !t->withheld;
+    t->reached = (sent_at > 0 || t->body_sent > 0 || t->repeated) && !t->withheld;
 }
 
 static void collect(struct calls *calls)

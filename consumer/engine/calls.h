@@ -94,8 +94,8 @@ struct transfer {
     bool withheld; /* may_send said no: not all of the request went out, so nothing happened */
     int status;
     struct buf reply_body;
-    struct arena arena; /* of the headers */
-    struct reply_header headers[CALLS_HEADERS_MAX];
+    struct arena arena;           /* of the headers */
+    struct reply_header *headers; /* in the arena */
     size_t header_count;
 
     /* Private to calls.c. */
@@ -103,6 +103,8 @@ struct transfer {
     void *easy;
     size_t body_sent;
     size_t head_bytes;
+    bool begun;    /* a request went out, or was about to */
+    bool repeated; /* and libcurl was about to send it again */
 };
 
 /* Who makes calls: curl here, a model in the simulation. */
@@ -126,6 +128,8 @@ int64_t calls_turn(struct calls *calls, int64_t now_ms);
 
 void transfer_init(struct transfer *transfer, int64_t reply_bytes_max);
 void transfer_close(struct transfer *transfer);
+/* One header of the reply; name and value are not copied. Beyond the maximum they are left out. */
+void transfer_add_header(struct transfer *transfer, span name, span value);
 
 /* Opens each destination the worker's stages name, once. The caller closes them in any case. */
 MUST_USE struct err destination_open(struct destination *to, const struct destination_kind *kind,

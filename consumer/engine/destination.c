@@ -12,7 +12,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#define TRANSFER_HEADER_BYTES 16384
+#define TRANSFER_HEADER_BYTES (16384 + CALLS_HEADERS_MAX * sizeof(struct reply_header))
 
 void transfer_init(struct transfer *transfer, int64_t reply_bytes_max)
 {
@@ -25,7 +25,20 @@ void transfer_close(struct transfer *transfer)
 {
     buf_close(&transfer->reply_body);
     arena_close(&transfer->arena);
+    transfer->headers = NULL;
     transfer->header_count = 0;
+}
+
+void transfer_add_header(struct transfer *transfer, span name, span value)
+{
+    if (transfer->headers == NULL) {
+        transfer->headers =
+            arena_alloc(&transfer->arena, CALLS_HEADERS_MAX * sizeof(*transfer->headers));
+    }
+    if (transfer->headers != NULL && transfer->header_count < CALLS_HEADERS_MAX) {
+        transfer->headers[transfer->header_count++] =
+            (struct reply_header){.name = name, .value = value};
+    }
 }
 
 static void make_salt(struct destination *to)

@@ -58,9 +58,8 @@ static void add_header(struct transfer *t, const char *line)
     const char *colon = strchr(line, ':');
     CHECK(colon != NULL);
     span name = span_of(line, (size_t)(colon - line));
-    t->headers[t->header_count++] =
-        (struct reply_header){.name = arena_copy(&t->arena, name),
-                              .value = arena_copy(&t->arena, span_trim(span_text(colon + 1)))};
+    transfer_add_header(t, arena_copy(&t->arena, name),
+                        arena_copy(&t->arena, span_trim(span_text(colon + 1))));
 }
 
 void fake_caller_answer(struct fake_caller *caller, struct transfer *transfer,

@@ -92,11 +92,9 @@ static void finish(struct post *post, int transport, bool reached)
     t->status = transport == CURLE_OK ? post->status : 0;
     if (transport == CURLE_OK) {
         buf_add(&t->reply_body, buf_span(&post->body));
-        t->headers[t->header_count++] =
-            (struct reply_header){.name = span_text("X-AAccountId"), .value = span_text("us")};
+        transfer_add_header(t, span_text("X-AAccountId"), span_text("us"));
         if (post->header != NULL) {
-            t->headers[t->header_count++] = (struct reply_header){
-                .name = span_text(post->header), .value = span_text(post->header_value)};
+            transfer_add_header(t, span_text(post->header), span_text(post->header_value));
         }
     }
     world_trace("w%d hears of its %s on %s: %s %d", post->owner.proc->slot,
