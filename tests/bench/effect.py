@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What an effect costs the worker: one POST of 1 KB, claimed, written down before and after.
+
+A real Kafka and a real Redis on this machine; the server answers at once, or after 10 ms. `floor`
+is the processor time of the same POST in a bare loop of curl's multi interface, in the same run.
+The last line is the figures as JSON; fails when an effect costs more than 2.5 times as much.
+"""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+from harness import BIN, INTERVIEWS, Stage, until  # noqa: E402
+
+EFFECTS = int(os.environ.get("EFFECTS", "50000"))
+CALLS, RATIO_MAX = 64, 2.5
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def processor_us(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * 1e6 / TICK
+
+
+def fill(stage):
+    """As many records of 1 KB, each with its own key."""
+    lines = (f"{n}:".ljust(12, "x") + "x" * 1012 + "\n" for n in range(EFFECTS))
+    subprocess.run(["kcat", "-P", "-b", stage.address["kafka"], "-t", INTERVIEWS, "-K", ":"],
+                   input="".join(lines), text=True, check=True)
+
+
+def start_server(stage, delay_ms):
+    port_file = stage.dir / f"server.{delay_ms}.port"
+    server = subprocess.Popen([BIN / "hearback-bench-post-server", str(delay_ms), port_file])
+    until("the server listens", lambda: port_file.exists() and port_file.read_text())
+    return server, f"http://127.0.0.1:{port_file.read_text().strip()}"
+
+
+def floor_us(url):
+    said = subprocess.run([BIN / "hearback-bench-floor", url + "/effect", str(EFFECTS), str(CALLS)],
+                          check=True, capture_output=True, text=True)
+    return float(said.stdout)
+
+
+def effect_us(stage, url):
+    worker = stage.worker({"jira": {"url": url}, "log": {"level": os.environ.get("LEVEL", "info")}},
+                          program="hearback-bench-effect")
+    worker.ready()
+    print(f"pid {worker.process.pid}", file=sys.stderr, flush=True)
+    until("all effects are sent",
+          lambda: worker.metric("hearback_items_total") >= EFFECTS, 300, every=0.25)
+    used = processor_us(worker.process.pid)
+    sent = worker.metric('hearback_items_total{outcome="sent"}')
+    worker.stop()
+    if sent != EFFECTS:
+        sys.exit(f"{sent} effects were sent")
+    return used / EFFECTS
+
+
+def measure(delay_ms):
+    stage = Stage(kafka={"partitions": 12}, worker={"calls_max": CALLS, "items_max": 512, "lease": "60s"},
+                  jira={"timeout": "30s"})
+    server, url = start_server(stage, delay_ms)
+    try:
+        fill(stage)
+        floor = floor_us(url)
+        ours = effect_us(stage, url)
+        return {"floor_us": round(floor, 1), "effect_us": round(ours, 1),
+                "ratio": round(ours / floor, 2)}
+    finally:
+        server.kill()
+        server.wait()
+        if "--logs" in sys.argv:
+            print(stage.logs())
+        stage.close()
+
+
+def main():
+    figures = {"name": "effect", "effects": EFFECTS, "instant": measure(0), "ten_ms": measure(10)}
+    print(json.dumps(figures))
+    return 1 if max(figures[f]["ratio"] for f in ("instant", "ten_ms")) > RATIO_MAX else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
