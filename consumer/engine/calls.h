@@ -45,8 +45,8 @@ struct gate {
 /* What came of a stage's calls. Each stage has its own: that something may be read does not mean
  * that it may be written. */
 struct standing {
-    /* Since the last success. Refusals for different order keys: a ticket that Jira does not like
-     * is refused for each of its interviews. */
+    /* Since the last success. Refusals for different order keys: a ticket that the vendor does not
+     * like is refused for each of its interviews. */
     int64_t refusals;
     uint64_t refused[REFUSALS_KEYS]; /* whose they were, as hashes; beyond those all are counted */
     size_t refused_count;

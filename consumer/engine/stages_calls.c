@@ -78,7 +78,10 @@ static void count_outcome(struct stages *stages, struct work *work, struct desti
         return;
     }
     if (outcome != BREAKER_FAILED && outcome != BREAKER_AT_FAULT) { /* it is there */
-        standing->refusals += is_refusal(outcome) && is_another(standing, work->key->hash) ? 1 : 0;
+        /* A permission may concern all, whoever asks for it again; a refusal one ticket. */
+        bool counts = outcome == BREAKER_FORBIDDEN ||
+                      (outcome == BREAKER_REFUSED && is_another(standing, work->key->hash));
+        standing->refusals += counts ? 1 : 0;
         standing->failures = 0;
         standing->failer = 0;
         standing->several = false;

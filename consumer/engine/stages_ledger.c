@@ -177,7 +177,7 @@ void stages_claim(struct stages *stages, struct work *work)
     char number[SPAN_WHOLE_ROOM];
     span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""), stages->ttl,
                    span_text(job->redo ? "done" : again_word(work)),
-                   span_whole((int64_t)++stages->claims, number)};
+                   span_of_whole((int64_t)++stages->claims, number)};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = work->keys,
                                      .key_count = 2,

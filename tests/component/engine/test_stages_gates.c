@@ -228,7 +228,8 @@ static void test_a_run_of_refusals(void **state)
     run_of_refusals(*state, 404, 4); /* breaker.refusals less the one that opened it */
 }
 
-/* One ticket that the vendor does not like, for each of those who asked for it: it is the ticket. */
+/* One ticket that the vendor does not like, for each of those who asked for it: it is the ticket.
+ */
 static void test_refusals_of_one_key(void **state)
 {
     struct bench *bench = *state;
