@@ -103,7 +103,7 @@ void *mem_try_block(void)
 
 void mem_free_block(void *block)
 {
-    if (block == NULL || spare_count >= MEM_BLOCKS_KEPT) {
+    if (block == NULL || spare_count + 1 > MEM_BLOCKS_KEPT) {
         free(block);
         return;
     }

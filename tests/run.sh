@@ -18,7 +18,7 @@
 #   bench      throughput and latency of the release build: one line of JSON each
 #   tidy       clang-tidy; not part of the whole run
 #
-# HEARBACK_JOBS: how many compilers, unit tests, fuzzers and scripts of e2e at a time (default: one a
+# HEARBACK_JOBS: how many compilers, unit tests and scripts of e2e at a time (default: one a
 # processor). Each script of e2e starts services of its own, and most of its time it waits.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

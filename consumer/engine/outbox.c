@@ -89,7 +89,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 
 struct err kafka_outbox_new(const struct config_kafka *config, struct kafka_outbox **out, int *fd)
 {
-    static const char *const options[] = {"message.timeout.ms", "0", "linger.ms", "1", NULL};
+    static const char *const options[] = {"message.timeout.ms", "0", "linger.ms", "0", NULL};
     struct kafka_outbox *outbox = mem_must_alloc(sizeof(*outbox));
     struct kafka_role role = {.client_id = "hearback-worker-outbox",
                               .options = options,

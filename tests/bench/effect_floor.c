@@ -31,7 +31,6 @@ struct floor {
 
 struct one {
     struct floor *floor;
-    size_t sent;
 };
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *known)
@@ -58,16 +57,6 @@ static int on_timer(CURLM *multi, long wait_ms, void *self)
     return 0;
 }
 
-static size_t on_send(char *to, size_t size, size_t count, void *self)
-{
-    struct one *one = self;
-    size_t left = BODY_BYTES - one->sent;
-    size_t step = left < size * count ? left : size * count;
-    memcpy(to, one->floor->body + one->sent, step);
-    one->sent += step;
-    return step;
-}
-
 static size_t on_body(char *at, size_t size, size_t count, void *self)
 {
     (void)at;
@@ -77,7 +66,6 @@ static size_t on_body(char *at, size_t size, size_t count, void *self)
 
 static void start(struct floor *floor, CURL *easy, struct one *one)
 {
-    one->sent = 0;
     floor->to_start--;
 #define SET(option, value) CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK)
     SET(CURLOPT_PRIVATE, one);
@@ -85,9 +73,8 @@ static void start(struct floor *floor, CURL *easy, struct one *one)
     SET(CURLOPT_URL, floor->url);
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_HTTPHEADER, floor->headers);
-    SET(CURLOPT_READFUNCTION, on_send);
-    SET(CURLOPT_READDATA, one);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)BODY_BYTES);
+    SET(CURLOPT_POSTFIELDS, floor->body); /* head and body in one, as the worker sends them */
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     CHECK(curl_multi_add_handle(floor->multi, easy) == CURLM_OK);

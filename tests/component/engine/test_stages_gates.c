@@ -235,7 +235,7 @@ static void test_refusals_of_one_key(void **state)
     struct bench *bench = *state;
     struct rig *rig = &bench->rig;
     for (int i = 0; i < 20; i++) {
-        char id[16];
+        char id[24];
         (void)snprintf(id, sizeof(id), "bad%d", i);
         (void)rig_admit(rig, id, "one");
     }
@@ -266,7 +266,7 @@ static void test_bad_ones_do_not_hold_the_others(void **state)
         (void)serve(bench, SECOND, 400);
     }
     for (int i = 0; i < 20 && stages_count(rig->stages) > 0; i++) {
-        char prefix[16];
+        char prefix[24];
         (void)snprintf(prefix, sizeof(prefix), "more%d.", i);
         admit(rig, 1, prefix);
         (void)serve(bench, 10 * MINUTE, 400);
