@@ -10,7 +10,8 @@
 #   lint       the rules of the house (tests/lint)
 #   unit       pure functions; built by gcc and by clang, warnings are errors
 #   component  one part with its real neighbours, a Kafka and a Redis of this run's own
-#   sanitize   unit and component again under the address, undefined and thread sanitizers
+#   sanitize   unit and component again under the address, undefined and thread sanitizers, side by
+#              side (asan, tsan: one of them)
 #   e2e        the programs as they are, against the sandbox
 #   sim        long histories with faults, in moved time
 #   fuzz       the fuzzers' corpora replayed, then each fuzzer for HEARBACK_FUZZ_SECONDS (default: 10,
@@ -251,13 +252,42 @@ layer_component() {
     run_scripts tests/component
 }
 
+layer_asan() {
+    build asan && services_up || return 1
+    run_ctest asan unit -j "$JOBS"
+    run_ctest asan component
+}
+
+layer_tsan() {
+    build tsan && services_up || return 1
+    run_ctest tsan unit -j "$JOBS"
+    run_ctest tsan component
+}
+
+# Two runs side by side, each with services of its own: most of their time they wait.
 layer_sanitize() {
-    local preset
-    services_up || return 1
+    local child preset sum status
     for preset in asan tsan; do
         build "$preset" || return 1
-        run_ctest "$preset" unit -j "$JOBS"
-        run_ctest "$preset" component
+    done
+    for preset in asan tsan; do
+        env -u HEARBACK_KAFKA -u HEARBACK_REDIS timeout -k 30 $((2 * SUITE_SECONDS)) \
+            tests/run.sh "$preset" ${only:+"$only"} >"$tmp/log.$preset" 2>&1 </dev/null &
+        children[$!]=$preset
+    done
+    while ((${#children[@]} > 0)); do
+        status=0
+        wait -n -p child "${!children[@]}" || status=$?
+        preset=${children[$child]}
+        unset "children[$child]"
+        sum=$(grep -oP '^\d+ passed, \d+ failed$' "$tmp/log.$preset" | tail -1) || sum="0 passed, 1 failed"
+        passed=$((passed + ${sum%% *}))
+        sum=${sum#*, }
+        failed=$((failed + ${sum%% *}))
+        if [[ $status != 0 ]]; then
+            echo "---- $preset: ended with $status"
+            cat "$tmp/log.$preset"
+        fi
     done
 }
 
