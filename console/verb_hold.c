@@ -5,6 +5,7 @@
  * release that Redis did not hear of can be said again, one that only Redis heard
  * of would be undone by the next restore.
  */
+#include "console/post.h"
 #include "console/verb.h"
 
 #include "common/clock.h"
@@ -151,43 +152,36 @@ static enum verb_exit list(redisContext *redis)
 
 /* ---- letting go -------------------------------------------------------------------------- */
 
-struct delivery {
-    bool done;
-    rd_kafka_resp_err_t err;
-};
-
-static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+static void on_acked(void *owner, bool durable)
 {
-    (void)rk;
-    struct delivery *delivery = opaque;
-    delivery->done = true;
-    delivery->err = message->err;
+    *(bool *)owner = durable;
 }
 
 /* The changelog's line of a string key is S:KEY; no value deletes it. */
 static bool tell_changelog(const struct config *config, const char *key)
 {
-    SCOPED(kafka_free) rd_kafka_t *rk = NULL;
-    struct delivery delivery = {0};
-    struct kafka_role role = {
-        .client_id = "hearback", .delivered = on_delivery, .opaque = &delivery};
+    struct post post;
+    bool durable = false;
     char line[KIND_MAX + 64];
     int len = snprintf(line, sizeof(line), "S:%s", key);
-    if (failed(kafka_producer_new(&config->kafka, &role, &rk))) {
+    if (failed(post_open(&post, &config->kafka))) {
         return false;
     }
-    rd_kafka_resp_err_t err = rd_kafka_producev(
-        rk, RD_KAFKA_V_TOPIC(TOPIC_CHANGELOG), RD_KAFKA_V_KEY(line, (size_t)len),
-        RD_KAFKA_V_VALUE(NULL, 0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        (void)rd_kafka_flush(rk, TIMEOUT_MS);
-        err = delivery.done ? delivery.err : RD_KAFKA_RESP_ERR__TIMED_OUT;
+    struct post_record record = {.topic = TOPIC_CHANGELOG,
+                                 .partition = RD_KAFKA_PARTITION_UA,
+                                 .key = span_of(line, (size_t)len),
+                                 .acked = on_acked,
+                                 .owner = &durable};
+    struct err err = post_send(&post, &record);
+    if (!failed(err)) {
+        post_flush(&post);
     }
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (!durable) {
         (void)fprintf(stderr, "the changelog does not take it: %s; nothing was released\n",
-                      rd_kafka_err2str(err));
+                      failed(err) ? err.text : rd_kafka_err2str(post.refused));
     }
-    return err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    post_close(&post);
+    return durable;
 }
 
 static enum verb_exit release(const struct config *config, redisContext *redis, const char *kind)

@@ -172,13 +172,15 @@ static void turn(struct shop *one, struct shop *other)
 }
 
 #define UNTIL(one, other, what)                                                                    \
-    for (int64_t until_ = kit_begin(); !(what); turn(one, other)) {                                \
-        if (!kit_waits(until_)) {                                                                  \
-            say(one);                                                                              \
-            say(other);                                                                            \
-            fail_msg("not in time: %s", #what);                                                    \
+    do {                                                                                           \
+        for (int64_t until_ = kit_begin(); !(what); turn(one, other)) {                            \
+            if (!kit_waits(until_)) {                                                              \
+                say(one);                                                                          \
+                say(other);                                                                        \
+                fail_msg("not in time: %s", #what);                                                \
+            }                                                                                      \
         }                                                                                          \
-    }
+    } while (false)
 
 /* A worker that holds as many records as it can, and has all partitions. */
 static void fill(struct shop *shop, const struct shop_bench *bench)

@@ -249,11 +249,13 @@ static void append(const struct shop_bench *bench, const char *value)
 }
 
 #define UNTIL(shop, what)                                                                          \
-    for (int64_t until_ = kit_begin(); !(what); shop_turn(shop)) {                                 \
-        if (!kit_waits(until_)) {                                                                  \
-            fail_msg("not in time: %s", #what);                                                    \
+    do {                                                                                           \
+        for (int64_t until_ = kit_begin(); !(what); shop_turn(shop)) {                             \
+            if (!kit_waits(until_)) {                                                              \
+                fail_msg("not in time: %s", #what);                                                \
+            }                                                                                      \
         }                                                                                          \
-    }
+    } while (false)
 
 /* ---- tests ------------------------------------------------------------------------------- */
 
