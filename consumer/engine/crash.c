@@ -284,8 +284,7 @@ void crash_key(const char *worker, const struct config_worker *config, char out[
 
 void crash_begin(const char *key, const struct config_redis *redis, int64_t turn_max_ms)
 {
-    struct sigaction action = {.sa_sigaction = on_fatal,
-                               .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND)};
+    struct sigaction action = {.sa_sigaction = on_fatal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     CHECK(!crash.on);
     crash.on = true;
     crash.redis = redis;
