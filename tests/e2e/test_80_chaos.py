@@ -24,7 +24,7 @@ from harness import DEAD, GROUP, INTERVIEWS as TOPIC, Case, Stage, until  # noqa
 from program import Late  # noqa: E402
 
 PARTITIONS = 6
-AT_WORK_SECONDS = 8  # then it is killed, whatever it does
+AT_WORK_SECONDS = 12  # then it is killed, whatever it does
 
 
 class Poster(threading.Thread):
