@@ -19,8 +19,9 @@
 #   bench      throughput and latency of the release build: one line of JSON each
 #   tidy       clang-tidy; not part of the whole run
 #
-# HEARBACK_JOBS: how many compilers, unit tests and scripts of e2e at a time (default: one a
-# processor). Each script of e2e starts services of its own, and most of its time it waits.
+# HEARBACK_JOBS: how many compilers and unit tests at a time (default: one a processor).
+# HEARBACK_E2E_BESIDE=1: as many scripts of e2e, too. Each starts services of its own, and most of its
+# time it waits; but two processors are too few for two of them to keep their times.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 TREE=$PWD
@@ -300,7 +301,7 @@ with_programs() {
 }
 
 layer_e2e() {
-    build dev && services_up && with_programs dev e2e begin
+    build dev && services_up && with_programs dev e2e ${HEARBACK_E2E_BESIDE:+begin}
 }
 
 layer_sim() {

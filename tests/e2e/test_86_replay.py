@@ -54,7 +54,8 @@ class ReplayCase(Case):
     def all_there_is(self):
         """Jira's tickets, every key of the ledger, and how far the topics and the group are."""
         digest = ("local all = {} local keys = redis.call('KEYS', 'hearback:*') table.sort(keys) "
-                  "for _, key in ipairs(keys) do if not string.find(key, 'mark') then "
+                  "for _, key in ipairs(keys) do if not string.find(key, 'mark') "
+                  "and not string.find(key, 'hearback:budget:') then " # a dry run asks Jira, too
                   "table.insert(all, key .. redis.call('DUMP', key)) end end "
                   "return redis.sha1hex(table.concat(all))")
         topics = [self.stage.ends(t) for t in ("hearback.changelog", "hearback.dead",
