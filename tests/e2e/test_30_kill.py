@@ -169,7 +169,7 @@ class Overtaken(KillCase):
 
     def test_1_refused_then_overtaken(self):
         self.stage.fault("status", "/rest/api/3/issue", "POST", status=429,
-                         headers={"Retry-After": "60"})
+                         headers={"Retry-After": "15"})  # nobody sends meanwhile
         self.stage.publish(interview("late", [theme("t-over")]))
         first = self.stage.worker()
         until("its creation was refused", lambda: first.lines("item_retry"))
@@ -179,7 +179,7 @@ class Overtaken(KillCase):
         self.to_the_end()
         self.stage.publish(interview("quick", [theme("t-over")]))
         second = self.stage.worker()
-        second.reaches("hearback_items_total", 1, 40)
+        second.reaches("hearback_items_total", 1, 60)
         second.stop()
         self.wanted["t-over"] = {"late", "quick"}
         self.finish()
