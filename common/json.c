@@ -8,46 +8,23 @@
 #include <json-c/json_pointer.h>
 #include <limits.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 
-#define JSON_KEPT_BYTES 65536 /* a parser that saw more may have grown with it */
+SCOPED_FREE(free_tokener, struct json_tokener *, json_tokener_free)
 
-static pthread_once_t keeper_once = PTHREAD_ONCE_INIT;
-static pthread_key_t keeper;
-
-static void free_kept(void *tokener)
+struct err json_parse(span text, struct json_object **out)
 {
-    json_tokener_free(tokener);
-}
-
-static void make_keeper(void)
-{
-    CHECK(pthread_key_create(&keeper, free_kept) == 0);
-}
-
-/* Each thread keeps a parser, as making one takes longer than reading a short text. */
-static struct json_tokener *take_tokener(void)
-{
-    (void)pthread_once(&keeper_once, make_keeper);
-    struct json_tokener *tokener = pthread_getspecific(keeper);
-    if (tokener != NULL) {
-        (void)pthread_setspecific(keeper, NULL);
-        json_tokener_reset(tokener);
-        return tokener;
+    *out = NULL;
+    if (text.len == 0 || text.len > INT_MAX) {
+        FAIL(ERR_REJECT, 0, "the text is empty or over 2 GiB, not a JSON value");
     }
-    return json_tokener_new_ex(JSON_DEPTH_MAX);
-}
-
-static void return_tokener(struct json_tokener *tokener, size_t read)
-{
-    if (read > JSON_KEPT_BYTES || pthread_setspecific(keeper, tokener) != 0) {
-        json_tokener_free(tokener);
+    if (!span_utf8(text)) { /* json-c's own look lets overlong forms and surrogates pass */
+        FAIL(ERR_REJECT, 0, "the text is not valid UTF-8");
     }
-}
-
-static struct err parse(struct json_tokener *tokener, span text, struct json_object **out)
-{
+    SCOPED(free_tokener) struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+    if (tokener == NULL) {
+        FAIL(ERR_RETRY, 0, "no memory for the JSON parser");
+    }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *tree = json_tokener_parse_ex(tokener, (const char *)text.at, (int)text.len);
     enum json_tokener_error code = json_tokener_get_error(tokener);
@@ -68,24 +45,6 @@ static struct err parse(struct json_tokener *tokener, span text, struct json_obj
     }
     *out = tree;
     return NO_ERROR;
-}
-
-struct err json_parse(span text, struct json_object **out)
-{
-    *out = NULL;
-    if (text.len == 0 || text.len > INT_MAX) {
-        FAIL(ERR_REJECT, 0, "the text is empty or over 2 GiB, not a JSON value");
-    }
-    if (!span_utf8(text)) { /* json-c's own look lets overlong forms and surrogates pass */
-        FAIL(ERR_REJECT, 0, "the text is not valid UTF-8");
-    }
-    struct json_tokener *tokener = take_tokener();
-    if (tokener == NULL) {
-        FAIL(ERR_RETRY, 0, "no memory for the JSON parser");
-    }
-    struct err err = parse(tokener, text, out);
-    return_tokener(tokener, text.len);
-    return err;
 }
 
 static void put_tree(void *tree)
