@@ -46,7 +46,10 @@ def post_all(port, bodies):
 
 
 def main():
-    stage = Stage(kafka={"partitions": 12}, jira={"timeout": "5s"}, worker={"lease": "10s"})
+    # What it can, not what Jira lets in: that is budget.py's.
+    free = {name: 0 for name in ("post_per_s", "put_per_s", "get_per_s", "issue_writes_per_2s",
+                                 "issue_writes_per_30s")}
+    stage = Stage(kafka={"partitions": 12}, jira={"timeout": "5s", **free}, worker={"lease": "10s"})
     try:
         return measure(stage)
     finally:
