@@ -95,8 +95,13 @@ static const struct config_row kafka_rows[] = {
     {"replication", CONFIG_WHOLE, AT(kafka, replication), .standard = "3", .min = "1", .max = "15",
      .help = "Copies of each topic that Hearback creates. 1 is for a laptop only."},
     {"partitions", CONFIG_WHOLE, AT(kafka, partitions), .standard = "12", .min = "1", .max = "1024",
-     .help = "Partitions of each topic that Hearback creates, but for the retry topics, which have "
-             "one: the most processes of one worker that can share the work."},
+     .help = "Partitions of each topic that Hearback creates, but for the changelog and the retry "
+             "topics, which have one: the most processes of one worker that can share the work."},
+    {"changelog_partitions", CONFIG_WHOLE, AT(kafka, changelog_partitions), .standard = "1",
+     .min = "1", .max = "64",
+     .help = "Partitions of the changelog. What a worker writes down goes to each of them in a "
+             "request of its own, so one costs least; more are for a changelog that one broker "
+             "cannot hold."},
     {"session_timeout", CONFIG_DURATION, AT(kafka, session_timeout_ms), .standard = "45s",
      .min = "6s", .max = "30m",
      .help = "A worker that is silent for this long loses its partitions to the others."},

@@ -27,6 +27,7 @@ struct topic {
     int64_t retention_ms;      /* after that a record goes; -1: never */
     int64_t message_bytes_max; /* 0: what kafka.message_bytes_max says */
     int64_t partitions;        /* 0: what kafka.partitions says */
+    bool is_changelog;         /* or kafka.changelog_partitions */
     const char *key;           /* what the record key is, for the schemas */
     const char *help;
 };

@@ -26,6 +26,7 @@ static const struct topic topics[] = {
     },
     {
         .name = TOPIC_CHANGELOG,
+        .is_changelog = true,
         .compacted = true,
         .retention_ms = -1,
         .key = "Redis key",
@@ -373,14 +374,22 @@ struct err kafka_check_topics(rd_kafka_t *rk, const struct config_kafka *config,
     return NO_ERROR;
 }
 
+static int64_t partitions_of(const struct topic *topic, const struct config_kafka *config)
+{
+    if (topic->is_changelog && config->changelog_partitions > 0) {
+        return config->changelog_partitions;
+    }
+    return topic->partitions > 0 ? topic->partitions : config->partitions;
+}
+
 static rd_kafka_NewTopic_t *new_topic(const struct topic *topic, const struct config_kafka *config)
 {
     char why[256] = "";
     struct setting settings[SETTINGS_MAX];
     size_t count = settings_of(topic, config, settings);
-    int64_t partitions = topic->partitions > 0 ? topic->partitions : config->partitions;
-    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic->name, (int)partitions,
-                                                      (int)config->replication, why, sizeof(why));
+    rd_kafka_NewTopic_t *made =
+        rd_kafka_NewTopic_new(topic->name, (int)partitions_of(topic, config),
+                              (int)config->replication, why, sizeof(why));
     CHECK(made != NULL); /* the ranges are the configuration's */
     for (size_t i = 0; i < count; i++) {
         char number[24];

@@ -65,6 +65,12 @@ static void settled(void *self, struct load *load)
     intake_settled(engine->intake, load);
 }
 
+static void left(void *self, struct load *load)
+{
+    struct engine *engine = self;
+    intake_left(engine->intake, load);
+}
+
 static bool wanted(void *self, const struct load *load)
 {
     const struct engine *engine = self;
@@ -132,6 +138,7 @@ static void build_stages(struct engine *engine, uint64_t seed)
         .dry = engine->dry,
         .would = would,
         .settled = settled,
+        .left = left,
         .wanted = wanted,
         .crowded = crowded,
         .self = engine});

@@ -281,7 +281,7 @@ static struct err judge_error(struct intake *intake, const rd_kafka_message_t *m
 
 static struct err consume(struct intake *intake, size_t most, bool *more)
 {
-    rd_kafka_message_t *batch[INTAKE_BATCH_MAX];
+    rd_kafka_message_t **batch = intake->batch;
     intake->polled_ms = clock_mono_ms(intake->parts.clock);
     ssize_t count = rd_kafka_consume_batch_queue(intake->queue, 0, batch, most);
     struct err err = NO_ERROR;

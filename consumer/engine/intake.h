@@ -80,6 +80,7 @@ bool intake_replayed(const struct intake *intake);
 
 /* For the stage driver's hooks. */
 void intake_settled(void *self, struct load *load);
+void intake_left(void *self, struct load *load);
 bool intake_wants(void *self, const struct load *load);
 bool intake_crowded(struct intake *intake, struct work *work, struct destination *to);
 /* True once after partitions went: what belonged to them is to be given back. */

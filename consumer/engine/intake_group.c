@@ -38,6 +38,8 @@ void intake_begin(struct intake *intake, struct partition *partition)
 {
     char name[SEEN_NAME];
     partition->generation++;
+    intake->swept = false;
+    intake->news = true;
     partition->stored = -1;
     partition->dirty = false;
     window_close(&partition->window);
@@ -103,6 +105,7 @@ static void gone(struct intake *intake, const rd_kafka_topic_partition_t *at)
         partition->assigned = false;
         partition->generation++;
         intake->shrank = true;
+        intake->swept = false;
         intake->news = true;
         drop_stashed(intake, partition);
         seen_flush(&partition->seen);

@@ -66,14 +66,18 @@ struct intake {
     struct partition *partitions; /* of both topics */
     struct partition *newest;     /* where the last record belonged */
     const rd_kafka_topic_t *newest_topic;
-    struct stash stash;  /* taken, not yet opened */
+    rd_kafka_message_t *batch[INTAKE_BATCH_MAX]; /* here, since a stack's are zeroed each time */
+    struct stash stash;                          /* taken, not yet opened */
     int64_t taken_bytes; /* since librdkafka was last woken */
     int64_t taken_records;
     bool catching_up;
     int64_t watched_ms;
-    struct load *unmade; /* loads of which items are to be made, in order */
+    struct load *newest_load; /* all that are open */
+    struct load *unmade;      /* loads of which items are to be made, in order */
     struct load **unmade_last;
     bool news;       /* a pass over them may come to something */
+    bool swept;      /* no load is open of which the partition is gone, unless all of it is made */
+    uint64_t looks;  /* at keys and loads, whether anything could be made of them */
     uint64_t pumped; /* how many had returned to the pool at the last one */
     uint64_t pass;
     size_t tickets;
@@ -119,6 +123,7 @@ enum made {
     MADE_WAITS,    /* the others wait in the lines of their keys: later records may go on */
     MADE_BARS,     /* which keys the others have is not known: nothing of the partition may go on */
     MADE_NO_PLACE, /* the pool is used up */
+    MADE_NEVER,    /* the record is given up, and what waited of it is gone */
 };
 
 /* intake_items.c */
@@ -142,6 +147,10 @@ bool intake_key_admits(const struct intake *intake, span name);
 enum made intake_list(struct intake *intake, struct load *load);
 /* Makes what can be made of what is listed. */
 enum made intake_make_listed(struct intake *intake, struct load *load);
+/* The same by key: what has room now that had none. MADE_NO_PLACE, or MADE_ALL. */
+enum made intake_make_stirred(struct intake *intake);
+/* The next pass looks at the load. */
+void intake_list_again(struct intake *intake, struct load *load);
 void intake_drop_tickets(struct intake *intake, struct load *load);
 /* The load waits: what was read of it may go. */
 void intake_forget(struct load *load);

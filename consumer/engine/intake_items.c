@@ -187,8 +187,6 @@ static void count_nothing(const char *reason)
 /* All items of the load were made, or it is not wanted any more. */
 static void end_making(struct intake *intake, struct load *load, bool wanted)
 {
-    load->next = NULL;
-    load->listed = false;
     load->spoiled = load->spoiled || !wanted;
     if (wanted && !failed(load->refusal)) {
         say_missing(load);
@@ -204,6 +202,12 @@ static void end_making(struct intake *intake, struct load *load, bool wanted)
     }
 }
 
+/* What is left of it waits in the lines of its keys: it is looked at when something stirs one. */
+static bool may_rest(const struct load *load)
+{
+    return load->cursor_done && load->failing_ms == 0;
+}
+
 static void make_pass(struct intake *intake)
 {
     struct load **at = &intake->unmade;
@@ -211,7 +215,8 @@ static void make_pass(struct intake *intake)
     while (*at != NULL) {
         struct load *load = *at;
         bool wanted = intake_wants(intake, load);
-        bool barred = load->partition->barred == intake->pass;
+        bool barred = load->partition->barred == intake->pass && !load->cursor_done;
+        intake->looks++;
         enum made made = !wanted ? MADE_ALL : barred ? MADE_WAITS : make_items(intake, load);
         if (made == MADE_NO_PLACE) {
             return;
@@ -219,7 +224,7 @@ static void make_pass(struct intake *intake)
         if (made == MADE_BARS) {
             load->partition->barred = intake->pass;
         }
-        if (made != MADE_ALL) {
+        if (made != MADE_ALL && !may_rest(load)) {
             intake_forget(load);
             at = &load->next;
             continue;
@@ -228,17 +233,40 @@ static void make_pass(struct intake *intake)
         if (intake->unmade_last == &load->next) {
             intake->unmade_last = at;
         }
-        end_making(intake, load, wanted);
+        load->next = NULL;
+        load->listed = false;
+        if (made == MADE_ALL) {
+            end_making(intake, load, wanted);
+        } else {
+            intake_forget(load);
+        }
+    }
+}
+
+/* Partitions went: what waited of them is looked at once more, to be given up. */
+static void sweep(struct intake *intake)
+{
+    intake->swept = true;
+    for (struct load *load = intake->newest_load; load != NULL; load = load->older) {
+        if (load->tickets != NULL && !intake_wants(intake, load)) {
+            intake_list_again(intake, load);
+        }
     }
 }
 
 void intake_pump(struct intake *intake)
 {
     const struct pool *pool = intake->parts.pool;
-    if (intake->unmade == NULL || (!intake->news && intake->pumped == pool->returned)) {
+    if (!intake->news && intake->pumped == pool->returned) {
         return; /* nothing has changed since the last pass */
     }
+    if (!intake->swept) {
+        sweep(intake);
+    }
     intake->news = false;
-    make_pass(intake);
+    order_stir_stuck(intake->parts.order);
+    if (intake_make_stirred(intake) != MADE_NO_PLACE) {
+        make_pass(intake);
+    }
     intake->pumped = pool->returned; /* what the pass itself took and returned is no news */
 }

@@ -5,6 +5,29 @@
  */
 #include "consumer/engine/intake_inside.h"
 
+static void chain(struct intake *intake, struct load *load)
+{
+    load->older = intake->newest_load;
+    if (load->older != NULL) {
+        load->older->newer = load;
+    }
+    intake->newest_load = load;
+    intake->loads++;
+}
+
+static void unchain(struct intake *intake, struct load *load)
+{
+    if (load->older != NULL) {
+        load->older->newer = load->newer;
+    }
+    if (load->newer != NULL) {
+        load->newer->older = load->older;
+    } else {
+        intake->newest_load = load->older;
+    }
+    intake->loads--;
+}
+
 static void free_load(struct intake *intake, struct load *load, bool settled)
 {
     if (load->late) {
@@ -17,8 +40,8 @@ static void free_load(struct intake *intake, struct load *load, bool settled)
     arena_close(&load->job.arena);
     intake->load_bytes -= load->message->len;
     rd_kafka_message_destroy(load->message);
+    unchain(intake, load);
     mem_free(load);
-    intake->loads--;
 }
 
 bool intake_wants(void *self, const struct load *load)
@@ -114,7 +137,7 @@ static struct load *make_load(struct intake *intake, struct partition *partition
     intake->unmade_last = &load->next;
     load->listed = true;
     intake->news = true;
-    intake->loads++;
+    chain(intake, load);
     intake->load_bytes += m->len;
     intake_alone_opened(intake, load);
     return load;
@@ -151,15 +174,20 @@ void intake_stop(struct intake *intake)
 {
     intake->stopping = true;
     intake->shrank = true; /* so that what waits is given back */
-    while (intake->unmade != NULL) {
-        struct load *load = intake->unmade;
-        intake->unmade = load->next;
+    struct load *older = NULL;
+    for (struct load *load = intake->newest_load; load != NULL; load = older) {
+        older = load->older;
         load->listed = false;
+        load->made_all = load->made_all || (load->cursor_done && load->tickets == NULL);
+        if (load->made_all) {
+            continue;
+        }
         load->spoiled = true;
         intake_drop_tickets(intake, load);
         if (load->open == 0) {
             free_load(intake, load, false);
         }
     }
+    intake->unmade = NULL;
     intake->unmade_last = &intake->unmade;
 }

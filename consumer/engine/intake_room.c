@@ -6,7 +6,13 @@
  * none of them overtakes within a key. A ticket at the head of its line is made
  * into an item when there is room. Which destination an item comes to is known only
  * when it comes there; where there is no room it becomes a ticket again, at the head
- * of its line, together with those behind it. One thread.
+ * of its line, together with those behind it.
+ *
+ * Nothing that waits is looked at before something happened to it. A key is stirred
+ * when its line or its items change; one that waits for something else (its
+ * destination, memory) is stuck, and looked at whenever an item ended. A record
+ * whose share is used up is cramped: it is looked at when one of its items ended.
+ * One thread.
  */
 #include "consumer/engine/intake_inside.h"
 
@@ -24,6 +30,11 @@ static bool destination_admits(const struct intake *intake, const struct destina
            to->items < share(intake->parts.config->worker.items_per_destination_max);
 }
 
+static bool key_is_full(const struct intake *intake, const struct order_key *key)
+{
+    return key->count >= share(intake->parts.config->worker.items_per_key_max);
+}
+
 /* May one more item of the key be made, were it the next one? */
 static bool key_has_room(const struct intake *intake, const struct order_key *key)
 {
@@ -31,8 +42,7 @@ static bool key_has_room(const struct intake *intake, const struct order_key *ke
         return key->count == 0 && destination_admits(intake, key->held);
     }
     /* Those behind it would hold the pool for a broken destination as well as the first. */
-    return key->count < share(intake->parts.config->worker.items_per_key_max) &&
-           (key->at == NULL || destination_admits(intake, key->at));
+    return !key_is_full(intake, key) && (key->at == NULL || destination_admits(intake, key->at));
 }
 
 bool intake_record_admits(const struct intake *intake, const struct load *load)
@@ -48,39 +58,47 @@ bool intake_key_admits(const struct intake *intake, span name)
 
 /* ---- tickets ----------------------------------------------------------------------------- */
 
-static struct ticket *make_ticket(struct intake *intake, struct load *load, size_t index)
+static struct ticket *make_ticket(struct intake *intake, struct load *load, struct ticket **at,
+                                  size_t index)
 {
     struct ticket *ticket = mem_must_alloc(sizeof(*ticket));
-    struct ticket **at = &load->tickets;
-    *ticket = (struct ticket){.load = load, .index = index};
-    while (*at != NULL && (*at)->index < index) {
-        at = &(*at)->next;
+    *ticket = (struct ticket){.load = load, .index = index, .next = *at, .from = at};
+    if (ticket->next != NULL) {
+        ticket->next->from = &ticket->next;
     }
-    ticket->next = *at;
     *at = ticket;
     intake->tickets++;
     return ticket;
 }
 
 /* Takes it out of both lists. */
-static void drop_ticket(struct intake *intake, struct ticket **at)
+static void drop_ticket(struct intake *intake, struct ticket *ticket)
 {
-    struct ticket *ticket = *at;
-    *at = ticket->next;
+    *ticket->from = ticket->next;
+    if (ticket->next != NULL) {
+        ticket->next->from = ticket->from;
+    }
     order_unqueue(intake->parts.order, ticket);
     mem_free(ticket);
     intake->tickets--;
 }
 
-/* Those from item number `index` on. */
-static void drop_from(struct intake *intake, struct load *load, size_t index)
+/* Where a ticket of that index stands among the load's, or would. */
+static struct ticket **ticket_at(struct load *load, size_t index)
 {
     struct ticket **at = &load->tickets;
     while (*at != NULL && (*at)->index < index) {
         at = &(*at)->next;
     }
+    return at;
+}
+
+/* Those from item number `index` on. */
+static void drop_from(struct intake *intake, struct load *load, size_t index)
+{
+    struct ticket **at = ticket_at(load, index);
     while (*at != NULL) {
-        drop_ticket(intake, at);
+        drop_ticket(intake, *at);
     }
 }
 
@@ -104,12 +122,9 @@ static bool list_from(struct intake *intake, struct load *load, size_t index, si
     for (; intake->tickets < TICKETS_MAX; index++) {
         *err = intake_itemise(intake, load, index, &item, &made);
         if (made && intake_item_wanted(intake, &item)) {
-            struct ticket *ticket = mem_must_alloc(sizeof(*ticket));
-            *ticket = (struct ticket){.load = load, .index = index};
+            struct ticket *ticket = make_ticket(intake, load, last, index);
             order_queue(intake->parts.order, ticket, item.order_key);
-            *last = ticket;
             last = &ticket->next;
-            intake->tickets++;
             ++*wanted;
         }
         arena_close(&item.arena);
@@ -143,9 +158,25 @@ enum made intake_list(struct intake *intake, struct load *load)
     return load->tickets == NULL ? MADE_ALL : MADE_WAITS;
 }
 
-static enum made make_listed(struct intake *intake, struct load *load, struct ticket **at)
+/* The item of the ticket could not be made. */
+static enum made unmakeable(struct intake *intake, struct ticket *ticket, struct err err)
 {
-    struct ticket *ticket = *at;
+    struct load *load = ticket->load;
+    if (err.class == ERR_RETRY && !intake_gives_up(intake, load, err)) {
+        order_stick(intake->parts.order, ticket->key);
+        return MADE_WAITS;
+    }
+    if (err.class != ERR_RETRY) {
+        intake_bury(intake, load, err);
+    }
+    intake_drop_tickets(intake, load);
+    intake_list_again(intake, load);
+    return MADE_NEVER;
+}
+
+static enum made make_listed(struct intake *intake, struct ticket *ticket)
+{
+    struct load *load = ticket->load;
     struct order_key *key = ticket->key;
     bool made = false;
     struct work *work = pool_take(intake->parts.pool);
@@ -155,16 +186,10 @@ static enum made make_listed(struct intake *intake, struct load *load, struct ti
     struct err err = intake_itemise(intake, load, ticket->index, &work->item, &made);
     if (failed(err)) {
         pool_return(intake->parts.pool, work);
-        if (err.class == ERR_RETRY && !intake_gives_up(intake, load, err)) {
-            return MADE_WAITS;
-        }
-        if (err.class != ERR_RETRY) {
-            intake_bury(intake, load, err);
-        }
-        intake_drop_tickets(intake, load);
-        return MADE_ALL;
+        return unmakeable(intake, ticket, err);
     }
     CHECK(made); /* the same index, the same item: see worker.h */
+    load->failing_ms = 0;
     intake_admit(intake, load, ticket->index, work);
     CHECK(work->key == key);
     if (key->held != NULL) { /* it has its place where it will come to again */
@@ -173,25 +198,86 @@ static enum made make_listed(struct intake *intake, struct load *load, struct ti
     work->began_ms = ticket->began_ms != 0 ? ticket->began_ms : work->began_ms;
     work->waited_ms = ticket->waited_ms;
     work->attempts = ticket->attempts;
-    drop_ticket(intake, at);
+    drop_ticket(intake, ticket);
+    if (load->tickets == NULL) {
+        intake_list_again(intake, load); /* all of it may be made */
+    }
     return MADE_ALL;
+}
+
+/* Has the first in the key's line room? If not, the key waits for what may change that. */
+static bool first_has_room(struct intake *intake, struct order_key *key)
+{
+    bool room = key_has_room(intake, key);
+    bool own = key->held != NULL ? key->count > 0 : key_is_full(intake, key);
+    if (!room && !own) { /* else one of its items ends, and stirs it */
+        order_stick(intake->parts.order, key);
+    }
+    return room;
 }
 
 enum made intake_make_listed(struct intake *intake, struct load *load)
 {
     struct ticket **at = &load->tickets;
-    while (*at != NULL && intake_record_admits(intake, load)) {
-        const struct order_key *key = (*at)->key;
-        if (key->tickets != *at || !key_has_room(intake, key)) {
+    load->cramped = false;
+    while (*at != NULL) {
+        struct order_key *key = (*at)->key;
+        if (!intake_record_admits(intake, load)) {
+            load->cramped = true;
+            return MADE_WAITS;
+        }
+        if (key->tickets != *at || !first_has_room(intake, key)) {
             at = &(*at)->next;
             continue;
         }
-        enum made made = make_listed(intake, load, at);
+        enum made made = make_listed(intake, *at);
         if (made != MADE_ALL) {
-            return made;
+            return made == MADE_NEVER ? MADE_ALL : made;
         }
     }
     return load->tickets == NULL ? MADE_ALL : MADE_WAITS;
+}
+
+/* What there is room for of the key's line. */
+static enum made make_of_key(struct intake *intake, struct order_key *key)
+{
+    enum made made = MADE_ALL;
+    while (made == MADE_ALL && key->tickets != NULL) {
+        struct load *load = key->tickets->load;
+        if (!intake_record_admits(intake, load)) {
+            load->cramped = true;
+            break;
+        }
+        if (!intake_wants(intake, load) || !first_has_room(intake, key)) {
+            break;
+        }
+        made = make_listed(intake, key->tickets);
+        if (made == MADE_NO_PLACE) {
+            order_stir_first(intake->parts.order, key);
+        }
+    }
+    return made;
+}
+
+enum made intake_make_stirred(struct intake *intake)
+{
+    struct order_key *key = order_take_stirred(intake->parts.order);
+    for (; key != NULL; key = order_take_stirred(intake->parts.order)) {
+        intake->looks++;
+        if (make_of_key(intake, key) == MADE_NO_PLACE) {
+            return MADE_NO_PLACE;
+        }
+    }
+    return MADE_ALL;
+}
+
+void intake_left(void *self, struct load *load)
+{
+    struct intake *intake = self;
+    if (load->cramped) {
+        intake_list_again(intake, load);
+    }
+    intake_forget(load);
 }
 
 void intake_forget(struct load *load)
@@ -217,11 +303,10 @@ static bool may_go_back(struct intake *intake, const struct order_key *key)
     return may;
 }
 
-static void list_again(struct intake *intake, struct load *load)
+void intake_list_again(struct intake *intake, struct load *load)
 {
-    load->made_all = false;
-    intake->news = true;
-    if (!load->listed) {
+    if (!load->listed) { /* in front: it is older than what was never looked at */
+        intake->news = true;
         load->listed = true;
         load->next = intake->unmade;
         intake->unmade = load;
@@ -242,14 +327,16 @@ static void put_back(struct intake *intake, struct order_key *key, struct destin
     key->held = to;
     while (key->first != NULL) { /* the key stays: it has tickets */
         struct work *work = key->first;
-        struct ticket *ticket = make_ticket(intake, work->load, work->index);
+        struct ticket *ticket =
+            make_ticket(intake, work->load, ticket_at(work->load, work->index), work->index);
         ticket->key = key;
         ticket->began_ms = work->began_ms;
         ticket->waited_ms = work->waited_ms;
         ticket->attempts = work->attempts;
-        order_queue_behind(ticket, last);
+        order_queue_behind(intake->parts.order, ticket, last);
         last = ticket;
-        list_again(intake, work->load);
+        intake_list_again(intake, work->load);
+        work->load->made_all = false;
         stages_take_back(intake->parts.stages, work);
     }
 }

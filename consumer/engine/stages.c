@@ -164,6 +164,8 @@ void stages_finish(struct stages *stages, struct work *work)
     }
     if (load->open == 0 && (load->made_all || load->spoiled)) {
         stages->parts.settled(stages->parts.self, load);
+    } else if (stages->parts.left != NULL) {
+        stages->parts.left(stages->parts.self, load);
     }
 }
 

@@ -39,6 +39,8 @@ struct stages_parts {
     void (*would)(void *self, const struct item *item, const char *stage, const char *what);
     /* All items of the load are settled (or given back, when it is spoiled). */
     void (*settled)(void *self, struct load *load);
+    /* An item of the load has ended, and the load has not. May be NULL. */
+    void (*left)(void *self, struct load *load);
     /* May work for this load start or go on? False once its partition is gone. */
     bool (*wanted)(void *self, const struct load *load);
     /* The item has come to another destination than before. True when there is no room for it: it

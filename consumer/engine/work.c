@@ -58,6 +58,8 @@ void order_init(struct order *order, size_t expected)
         order->bucket_count *= 2;
     }
     order->buckets = mem_must_array(order->bucket_count, sizeof(struct order_key *));
+    order->stirred.last = &order->stirred.first;
+    order->stuck.last = &order->stuck.first;
 }
 
 void order_close(struct order *order)
@@ -98,9 +100,77 @@ static struct order_key *find_or_make(struct order *order, span name)
     return *at;
 }
 
+/* ---- which keys are to be looked at ---- */
+
+static void take_out(struct order_key *key)
+{
+    struct key_list *list = TAKE(key->in);
+    if (list == NULL) {
+        return;
+    }
+    *key->in_from = key->in_next;
+    if (key->in_next != NULL) {
+        key->in_next->in_from = key->in_from;
+    } else {
+        list->last = key->in_from;
+    }
+}
+
+static void put_at(struct key_list *list, struct order_key **at, struct order_key *key)
+{
+    key->in = list;
+    key->in_next = *at;
+    key->in_from = at;
+    *at = key;
+    if (key->in_next != NULL) {
+        key->in_next->in_from = &key->in_next;
+    } else {
+        list->last = &key->in_next;
+    }
+}
+
+void order_stir(struct order *order, struct order_key *key)
+{
+    if (key->tickets != NULL && key->in != &order->stirred) {
+        take_out(key);
+        put_at(&order->stirred, order->stirred.last, key);
+    }
+}
+
+void order_stir_first(struct order *order, struct order_key *key)
+{
+    take_out(key);
+    put_at(&order->stirred, &order->stirred.first, key);
+}
+
+struct order_key *order_take_stirred(struct order *order)
+{
+    struct order_key *key = order->stirred.first;
+    if (key != NULL) {
+        take_out(key);
+    }
+    return key;
+}
+
+void order_stick(struct order *order, struct order_key *key)
+{
+    take_out(key);
+    put_at(&order->stuck, order->stuck.last, key);
+}
+
+void order_stir_stuck(struct order *order)
+{
+    while (order->stuck.first != NULL) {
+        struct order_key *key = order->stuck.first;
+        take_out(key);
+        order_stir(order, key);
+    }
+}
+
 static void drop_unused(struct order *order, struct order_key *key)
 {
     if (key->first == NULL && key->tickets == NULL) {
+        take_out(key);
         struct order_key **in_bucket = find(order, span_of(key->name, key->name_len), key->hash);
         *in_bucket = key->next;
         mem_free(key);
@@ -143,6 +213,7 @@ struct work *order_leave(struct order *order, struct work *work)
         key->at = key->count > 0 ? key->at : NULL;
     }
     struct work *next = was_first ? key->first : NULL;
+    order_stir(order, key);
     drop_unused(order, key);
     return next;
 }
@@ -164,9 +235,10 @@ void order_queue(struct order *order, struct ticket *ticket, span name)
     ticket->behind = NULL;
     *key->tickets_last = ticket;
     key->tickets_last = &ticket->behind;
+    order_stir(order, key);
 }
 
-void order_queue_behind(struct ticket *ticket, struct ticket *after)
+void order_queue_behind(struct order *order, struct ticket *ticket, struct ticket *after)
 {
     struct order_key *key = ticket->key;
     struct ticket **at = after == NULL ? &key->tickets : &after->behind;
@@ -175,6 +247,7 @@ void order_queue_behind(struct ticket *ticket, struct ticket *after)
     if (key->tickets_last == at) {
         key->tickets_last = &ticket->behind;
     }
+    order_stir(order, key);
 }
 
 void order_unqueue(struct order *order, struct ticket *ticket)
@@ -191,5 +264,9 @@ void order_unqueue(struct order *order, struct ticket *ticket)
         key->tickets_last = at;
     }
     ticket->behind = NULL;
+    if (key->tickets == NULL) {
+        take_out(key);
+    }
+    order_stir(order, key);
     drop_unused(order, key);
 }

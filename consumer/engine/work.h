@@ -45,8 +45,11 @@ struct load {
     bool convicted;         /* it crashed the worker while it was alone: it is not run */
     bool buried;            /* its dead letter is durable */
     int64_t failing_ms;     /* since when making items fails for want of memory; 0: it does not */
-    struct load *next;      /* loads of which items are to be made */
+    struct load *older;     /* all that are open, in the order of opening */
+    struct load *newer;     /* see intake->newest_load */
+    struct load *next;      /* loads that the next pass looks at */
     bool listed;            /* it is among those */
+    bool cramped;           /* a ticket of it waits only for the record's share of the pool */
     bool cursor_done;       /* the worker makes no more items of it: what is left are tickets */
     bool too_long;          /* to be listed item by item */
     struct ticket *tickets; /* of items that wait to be made, by index */
@@ -73,6 +76,7 @@ enum phase {
 /* An item that waits to be made: its place in its record and in its order key's line. */
 struct ticket {
     struct ticket *next;   /* of its load, with a higher index */
+    struct ticket **from;  /* what points to it there */
     struct ticket *behind; /* in its key's line */
     struct load *load;
     struct order_key *key;
@@ -175,14 +179,24 @@ struct order_key {
     struct ticket *tickets; /* behind the works, in order */
     struct ticket **tickets_last;
     struct destination *held; /* the first ticket's item came there, and had no room */
+    struct key_list *in; /* stirred or stuck; NULL: neither */
+    struct order_key *in_next;
+    struct order_key **in_from; /* what points to it there */
     size_t name_len;
     uint8_t name[];
+};
+
+struct key_list {
+    struct order_key *first;
+    struct order_key **last;
 };
 
 struct order {
     struct order_key **buckets;
     size_t bucket_count; /* a power of two */
     size_t keys;
+    struct key_list stirred; /* of which the first ticket may have room now, in turn */
+    struct key_list stuck;   /* of which it has none for another reason than the key's share */
 };
 
 void order_init(struct order *order, size_t expected);
@@ -192,6 +206,17 @@ bool order_enter(struct order *order, struct work *work);
 /* Takes the running work out; returns the one that may run now, NULL when there is none. */
 struct work *order_leave(struct order *order, struct work *work);
 
+/* The key's first ticket is to be looked at: it may have room. Whatever here gives it some says so
+ * by itself. */
+void order_stir(struct order *order, struct order_key *key);
+/* The key that was stirred longest ago, which it is no more; NULL when there is none. */
+struct order_key *order_take_stirred(struct order *order);
+/* It was not its turn yet: it comes next. */
+void order_stir_first(struct order *order, struct order_key *key);
+/* What it waits for is nothing that happens to the key: it stays until order_stir_stuck. */
+void order_stick(struct order *order, struct order_key *key);
+void order_stir_stuck(struct order *order);
+
 /* The key's first item has come there: all of its items count as there, and nowhere else. */
 void order_move(struct order_key *key, struct destination *to);
 /* The key of that name; NULL when nothing of it is here. */
@@ -199,7 +224,7 @@ struct order_key *order_find(const struct order *order, span name);
 /* Puts the ticket behind all of its key. */
 void order_queue(struct order *order, struct ticket *ticket, span name);
 /* Puts the ticket behind `after`, or before all others of its key (NULL), which it must have. */
-void order_queue_behind(struct ticket *ticket, struct ticket *after);
+void order_queue_behind(struct order *order, struct ticket *ticket, struct ticket *after);
 void order_unqueue(struct order *order, struct ticket *ticket);
 
 #endif

@@ -175,7 +175,7 @@ port $(first_port redis)
 dir "$DEV_DIR/redis/data"
 save ""
 appendonly yes
-appendfsync everysec
+appendfsync no
 maxmemory-policy noeviction
 END
     launch redis redis-server "$DEV_DIR/redis/redis.conf"

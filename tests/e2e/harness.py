@@ -30,7 +30,7 @@ GROUP = "hearback.ticket-filer"
 
 SETTINGS = {
     "log": {"level": "info"},
-    "kafka": {"replication": 1, "partitions": 3, "session_timeout": "6s"},
+    "kafka": {"replication": 1, "partitions": 3, "changelog_partitions": 3, "session_timeout": "6s"},
     "redis": {"timeout": "2s"},
     "ingest": {"listen": "127.0.0.1:0", "ops": "127.0.0.1:0"},
     "sources": {"koji": {"kind": "koji"}},

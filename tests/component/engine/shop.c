@@ -23,6 +23,12 @@ static void settled(void *self, struct load *load)
     intake_settled(shop->intake, load);
 }
 
+static void left(void *self, struct load *load)
+{
+    struct shop *shop = self;
+    intake_left(shop->intake, load);
+}
+
 static bool wanted(void *self, const struct load *load)
 {
     const struct shop *shop = self;
@@ -76,6 +82,7 @@ static void open_stages(struct shop *shop, const struct worker *worker)
                                                     .owner = rig->owner,
                                                     .seed = 3,
                                                     .settled = settled,
+                                                    .left = left,
                                                     .wanted = wanted,
                                                     .crowded = crowded,
                                                     .self = shop});

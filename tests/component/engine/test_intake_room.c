@@ -377,6 +377,26 @@ static void test_one_destination_has_the_whole_pool(void **state)
     shop_close(&shop);
 }
 
+/* What waits is not looked at again and again: each record when it comes, each key when it moves. */
+static void test_waiting_costs_nothing(void **state)
+{
+    struct shop_bench *bench = *state;
+    SHOP_NEEDS_KAFKA(bench);
+    enum { RECORDS = 1500, KEYS = 5 };
+    struct shop shop;
+    char value[64];
+    for (int i = 0; i < RECORDS; i++) {
+        (void)snprintf(value, sizeof(value), "k%d@good", i % KEYS);
+        append(bench, value);
+    }
+    shop_flush(bench);
+    open_shop(&shop, bench, "me");
+    finish(&shop, bench, RECORDS);
+    assert_int_equal(note_count, RECORDS);
+    assert_in_range(shop.intake->looks, RECORDS, RECORDS * 6);
+    shop_close(&shop);
+}
+
 static uint64_t draw(uint64_t *random, uint64_t below)
 {
     *random = *random * 6364136223846793005u + 1442695040888963407u;
@@ -439,6 +459,7 @@ int main(void)
         ON_A_BENCH(test_a_huge_record_leaves_room),
         ON_A_BENCH(test_a_broken_destination_leaves_room),
         ON_A_BENCH(test_one_destination_has_the_whole_pool),
+        ON_A_BENCH(test_waiting_costs_nothing),
         ON_A_BENCH(test_at_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

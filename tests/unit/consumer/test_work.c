@@ -286,9 +286,9 @@ static void tickets_stand_in_line(void **state)
     assert_ptr_equal(work.key, key);
     order_queue(&order, &t[2], span_text("k"));
     t[0].key = key;
-    order_queue_behind(&t[0], NULL);
+    order_queue_behind(&order, &t[0], NULL);
     t[3].key = key;
-    order_queue_behind(&t[3], &t[2]); /* the last: who comes now stands behind it */
+    order_queue_behind(&order, &t[3], &t[2]); /* the last: who comes now stands behind it */
     struct ticket end = {0};
     order_queue(&order, &end, span_text("k"));
     const struct ticket *expected[] = {&t[0], &t[1], &t[2], &t[3], &end};
