@@ -68,6 +68,17 @@ static bool reserve(struct buf *buf, size_t more)
     return true;
 }
 
+uint8_t *buf_reserve(struct buf *buf, size_t most)
+{
+    return reserve(buf, most) ? buf->at + buf->len : NULL;
+}
+
+void buf_wrote(struct buf *buf, size_t bytes)
+{
+    CHECK(!buf->broken && bytes < buf->room - buf->len);
+    buf->len += bytes;
+}
+
 void buf_add(struct buf *buf, span bytes)
 {
     if (bytes.len > 0 && reserve(buf, bytes.len)) {

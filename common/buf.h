@@ -36,6 +36,11 @@ void buf_add_json(struct buf *buf, span text);
 void buf_add_url(struct buf *buf, span text);
 void buf_add_hex(struct buf *buf, span bytes);
 
+/* Room for `most` more bytes, to be written by hand; NULL when the buffer is broken. What was
+ * written is appended by buf_wrote. */
+uint8_t *buf_reserve(struct buf *buf, size_t most);
+void buf_wrote(struct buf *buf, size_t bytes);
+
 /* ERR_RETRY with code ENOMEM when an append failed. */
 MUST_USE struct err buf_ok(const struct buf *buf);
 /* As a failed append: for whoever could not make what was to be added. */

@@ -23,9 +23,9 @@ struct config_log {
 };
 
 struct config_kafka {
-    char *bootstrap;     /* host:port[,host:port…] */
-    int64_t replication; /* of topics that Hearback creates */
-    int64_t partitions;  /* of topics that Hearback creates */
+    char *bootstrap;              /* host:port[,host:port…] */
+    int64_t replication;          /* of topics that Hearback creates */
+    int64_t partitions;           /* of topics that Hearback creates */
     int64_t changelog_partitions; /* of the changelog; 0: as many as the others */
     int64_t session_timeout_ms;
     int64_t message_bytes_max; /* largest record; at least the largest body_bytes_max + 64 KiB */

@@ -387,9 +387,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct topic *topic, const struct co
     char why[256] = "";
     struct setting settings[SETTINGS_MAX];
     size_t count = settings_of(topic, config, settings);
-    rd_kafka_NewTopic_t *made =
-        rd_kafka_NewTopic_new(topic->name, (int)partitions_of(topic, config),
-                              (int)config->replication, why, sizeof(why));
+    rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(
+        topic->name, (int)partitions_of(topic, config), (int)config->replication, why, sizeof(why));
     CHECK(made != NULL); /* the ranges are the configuration's */
     for (size_t i = 0; i < count; i++) {
         char number[24];

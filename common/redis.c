@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/own.h"
 #include "common/redis_guard.h"
+#include "common/redis_resp.h"
 
 #include <errno.h>
 #include <hiredis/async.h>
@@ -51,6 +52,8 @@ struct redis {
     bool said_away;
     int fd; /* registered with epoll, -1 when none */
     uint32_t wanted;
+    bool corked;
+    bool unwritten; /* and there is something to write */
     int64_t connect_at_ms;
     int64_t connect_started_ms;
     int64_t reconnect_ms;
@@ -88,7 +91,11 @@ static void hook_del_read(void *self)
 static void hook_add_write(void *self)
 {
     struct redis *redis = self;
-    want(redis, redis->wanted | EPOLLOUT);
+    if (redis->corked && redis->connected) {
+        redis->unwritten = true;
+    } else {
+        want(redis, redis->wanted | EPOLLOUT);
+    }
 }
 
 static void hook_del_write(void *self)
@@ -319,27 +326,12 @@ static void start_connect(struct redis *redis)
     (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
 }
 
-/* "*3" or "$12", and the line's end. */
-static void add_length(struct buf *out, char kind, size_t length)
-{
-    char room[SPAN_WHOLE_ROOM];
-    buf_add_char(out, kind);
-    buf_add(out, span_of_whole((int64_t)length, room));
-    buf_add(out, span_of("\r\n", 2));
-}
-
-/* As Redis reads it. The library would do the same, with an allocation or two for each command. */
+/* The library would write the same, with an allocation or two for each command. */
 static bool post(struct redis *redis, struct redis_command *command, const span *args, size_t count)
 {
     struct buf *out = &redis->command;
     buf_clear(out);
-    add_length(out, '*', count);
-    for (size_t i = 0; i < count; i++) {
-        add_length(out, '$', args[i].len);
-        buf_add(out, args[i]);
-        buf_add(out, span_of("\r\n", 2));
-    }
-    CHECK(!out->broken); /* commands are of our making */
+    redis_write(out, args, count);
     bool posted = redisAsyncFormattedCommand(redis->context, on_reply, command,
                                              (const char *)out->at, out->len) == REDIS_OK;
     redis->guard.awaited += posted ? 1 : 0;
@@ -365,6 +357,30 @@ void redis_send(struct redis *redis, const span *args, size_t count, redis_answe
     if (!redis->connected || !post(redis, command, args, count)) {
         command->replied = true; /* reply.kind is REDIS_LOST, the zero value */
     }
+}
+
+void redis_keep(const struct redis_reply *reply, struct arena *arena, struct redis_reply *out)
+{
+    /* It is the command's, and so is what it stands in. */
+    struct redis_command *command =
+        (struct redis_command *)((uintptr_t)reply - offsetof(struct redis_command, reply));
+    *out = *reply;
+    *arena = command->arena;
+    arena_init(&command->arena, REDIS_REPLY_BYTES_MAX);
+}
+
+void redis_cork(struct redis *redis)
+{
+    redis->corked = true;
+}
+
+void redis_uncork(struct redis *redis)
+{
+    redis->corked = false;
+    if (redis->unwritten && redis->context != NULL) {
+        redisAsyncHandleWrite(redis->context); /* what has no room is left to epoll */
+    }
+    redis->unwritten = false;
 }
 
 void redis_ready(struct redis *redis, bool readable, bool writable)

@@ -53,6 +53,10 @@ void redis_free(struct redis **redis);
 void redis_send(struct redis *redis, const span *args, size_t count, redis_answered answered,
                 void *self);
 
+/* What is sent from now on waits for redis_uncork, which writes it at once: a turn's commands leave
+ * together, and epoll need not say first that they may. */
+void redis_cork(struct redis *redis);
+void redis_uncork(struct redis *redis);
 /* Tells the connection what epoll said. */
 void redis_ready(struct redis *redis, bool readable, bool writable);
 /* Connects and reconnects, watches time-outs, hands out replies. Call every turn. Returns
@@ -62,8 +66,9 @@ int64_t redis_turn(struct redis *redis);
 bool redis_connected(const struct redis *redis);
 size_t redis_in_flight(const struct redis *redis);
 
-/* A deep copy in the arena; false when the arena is full. */
-bool redis_copy(struct arena *arena, const struct redis_reply *from, struct redis_reply *to);
+/* From inside the callback that was given the reply: it stays as long as the arena, which is the
+ * caller's to close. */
+void redis_keep(const struct redis_reply *reply, struct arena *arena, struct redis_reply *out);
 /* Element `index` of a list; a static NIL beyond its end. */
 const struct redis_reply *redis_element(const struct redis_reply *reply, size_t index);
 

@@ -13,9 +13,18 @@ static struct json_object *member(const struct item *item, const char *name)
     return json_object_object_get_ex(item->memo, name, &value) ? value : NULL;
 }
 
+struct json_object *item_memo(struct item *item)
+{
+    if (item->memo == NULL) {
+        item->memo = json_object_new_object();
+        CHECK(item->memo != NULL);
+    }
+    return item->memo;
+}
+
 static void set(struct item *item, const char *name, struct json_object *value)
 {
-    CHECK(value != NULL && json_object_object_add(item->memo, name, value) == 0);
+    CHECK(value != NULL && json_object_object_add(item_memo(item), name, value) == 0);
 }
 
 span item_memo_text(const struct item *item, const char *name)

@@ -272,6 +272,8 @@ const struct worker *workers_find(const char *name);
 
 /* ---- for stages ---- */
 
+/* The memo, made when there is none yet. */
+struct json_object *item_memo(struct item *item);
 /* Memo members. The text is borrowed from the memo; SPAN_NONE when absent. */
 span item_memo_text(const struct item *item, const char *name);
 void item_memo_set(struct item *item, const char *name, span value);

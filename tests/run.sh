@@ -17,6 +17,8 @@
 #   fuzz       the fuzzers' corpora replayed, then each fuzzer for HEARBACK_FUZZ_SECONDS (default: 10,
 #              60 and from a random seed when the layer is named)
 #   bench      throughput and latency of the release build: one line of JSON each
+#   quiet      benchmarks whose bounds hold on a machine that has nothing else to do; not part of the
+#              whole run
 #   tidy       clang-tidy; not part of the whole run
 #
 # HEARBACK_JOBS: how many compilers and unit tests at a time (default: one a processor).
@@ -365,16 +367,24 @@ run_bench() {
     fi
 }
 
-layer_bench() {
-    local script
-    build release && services_up || return 1
-    local HEARBACK_BIN=$TREE/build/release/bin PATH=$TREE/build/release/bin:$PATH
+# bench_scripts FOLDER
+bench_scripts() {
+    local script HEARBACK_BIN=$TREE/build/release/bin PATH=$TREE/build/release/bin:$PATH
     export HEARBACK_BIN PATH
-    run_ctest release bench -V
-    grep -oP '^\d+: \K\{.*\}$' "$tmp/log" || true
     while read -r script; do
         run_bench "$script"
-    done < <(scripts_in tests/bench)
+    done < <(scripts_in "$1")
+}
+
+layer_bench() {
+    build release && services_up || return 1
+    run_ctest release bench -V
+    grep -oP '^\d+: \K\{.*\}$' "$tmp/log" || true
+    bench_scripts tests/bench
+}
+
+layer_quiet() {
+    build release && bench_scripts tests/bench/quiet
 }
 
 layer_tidy() {

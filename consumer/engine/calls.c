@@ -11,7 +11,10 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define CALLS_CONNECT_MS    5000
 #define CALLS_URL_MAX       8192
@@ -21,10 +24,21 @@
 /* Made and freed with each call. At 64 KiB, which is curl's choice, the allocator tidies up. */
 #define CALLS_UPLOAD_BYTES 16384L
 
+/* A socket that was opened for curl. What epoll watches of it stays when a call ends, since its
+ * next one will want the same; should something happen there meanwhile, it is not watched any more.
+ */
+struct watched {
+    bool ours;
+    bool idle;
+    uint32_t events; /* 0: epoll does not know it */
+};
+
 struct calls {
     CURLM *multi;
     int epoll_fd;
     uint32_t tag;
+    struct watched *watched; /* by descriptor */
+    size_t watched_room;
     int64_t curl_due_ms; /* -1: curl wants no time-out */
     bool curl_due_new;   /* relative to the next turn's now */
     long curl_wait_ms;
@@ -38,26 +52,82 @@ struct calls {
 
 /* ---- curl's wishes ----------------------------------------------------------------------- */
 
+static struct watched *watched_of(const struct calls *calls, int fd)
+{
+    return (size_t)fd < calls->watched_room ? &calls->watched[fd] : NULL;
+}
+
+static void watch(const struct calls *calls, int op, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events,
+                                .data.u64 = (uint64_t)calls->tag << 32 | (uint32_t)fd};
+    CHECK(epoll_ctl(calls->epoll_fd, op, fd, &event) == 0);
+}
+
+static void forget(const struct calls *calls, int fd)
+{
+    (void)epoll_ctl(calls->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* One that curl opened by itself, such as its resolver's, of which it does not tell when it closes
+ * it. `known`: it is watched. */
+static void watch_strange(struct calls *calls, int fd, uint32_t events, bool known)
+{
+    if (events == 0) {
+        forget(calls, fd);
+    } else {
+        watch(calls, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
+    }
+    (void)curl_multi_assign(calls->multi, fd, events == 0 ? NULL : calls);
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *known)
 {
     (void)easy;
     struct calls *calls = self;
-    struct epoll_event event = {.data.u64 = (uint64_t)calls->tag << 32 | (uint32_t)fd};
-    if (what == CURL_POLL_REMOVE) {
-        (void)epoll_ctl(calls->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-        (void)curl_multi_assign(calls->multi, fd, NULL);
+    struct watched *w = watched_of(calls, fd);
+    uint32_t events = (what == CURL_POLL_IN || what == CURL_POLL_INOUT ? EPOLLIN : 0U) |
+                      (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EPOLLOUT : 0U);
+    if (w == NULL || !w->ours) {
+        watch_strange(calls, fd, events, known != NULL);
         return 0;
     }
-    if (what == CURL_POLL_IN || what == CURL_POLL_INOUT) {
-        event.events |= EPOLLIN;
+    w->idle = events == 0;
+    if (!w->idle && w->events != events) {
+        watch(calls, w->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, events);
+        w->events = events;
     }
-    if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT) {
-        event.events |= EPOLLOUT;
-    }
-    int op = known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    CHECK(epoll_ctl(calls->epoll_fd, op, fd, &event) == 0);
-    (void)curl_multi_assign(calls->multi, fd, calls);
     return 0;
+}
+
+static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct calls *calls = self;
+    (void)purpose;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd < 0) {
+        return CURL_SOCKET_BAD;
+    }
+    if ((size_t)fd >= calls->watched_room) {
+        size_t room = ((size_t)fd + 1) * 2;
+        calls->watched = mem_try_grow(calls->watched, room * sizeof(*calls->watched));
+        CHECK(calls->watched != NULL); /* a few KiB, bounded by the descriptors */
+        memset(calls->watched + calls->watched_room, 0,
+               (room - calls->watched_room) * sizeof(*calls->watched));
+        calls->watched_room = room;
+    }
+    calls->watched[fd] = (struct watched){.ours = true};
+    return fd;
+}
+
+static int on_close(void *self, curl_socket_t fd)
+{
+    struct calls *calls = self;
+    struct watched *w = watched_of(calls, fd);
+    if (w != NULL) {
+        *w = (struct watched){0}; /* with the socket epoll's knowledge of it ends */
+    }
+    return close(fd);
 }
 
 static int on_timer(CURLM *multi, long wait_ms, void *self)
@@ -144,7 +214,7 @@ static size_t on_header(char *at, size_t size, size_t count, void *self)
 #define SET(option, value) CHECK(curl_easy_setopt(easy, option, value) == CURLE_OK)
 
 /* What is the same for all; a handle keeps it. */
-static CURL *make_handle(void)
+static CURL *make_handle(struct calls *calls)
 {
     CURL *easy = curl_easy_init();
     CHECK(easy != NULL);
@@ -158,6 +228,10 @@ static CURL *make_handle(void)
     SET(CURLOPT_READFUNCTION, on_send); /* and no SEEKFUNCTION: it cannot be sent twice */
     SET(CURLOPT_USERAGENT, "Hearback");
     SET(CURLOPT_PREREQFUNCTION, on_connected);
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+    SET(CURLOPT_OPENSOCKETDATA, calls);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    SET(CURLOPT_CLOSESOCKETDATA, calls);
     return easy;
 }
 
@@ -212,7 +286,7 @@ static void finish(struct calls *calls, struct transfer *t)
 static void start(void *self, struct transfer *t)
 {
     struct calls *calls = self;
-    CURL *easy = calls->spare_count > 0 ? calls->spare[--calls->spare_count] : make_handle();
+    CURL *easy = calls->spare_count > 0 ? calls->spare[--calls->spare_count] : make_handle(calls);
     t->easy = easy;
     t->body_sent = 0;
     t->head_bytes = 0;
@@ -274,6 +348,7 @@ void calls_free(struct calls **at)
         curl_easy_cleanup(calls->spare[i]);
     }
     (void)curl_multi_cleanup(calls->multi);
+    mem_free(calls->watched);
     mem_free(calls->spare);
     mem_free(calls);
 }
@@ -282,6 +357,12 @@ void calls_ready(struct calls *calls, int fd, uint32_t events)
 {
     int mask = 0;
     int running = 0;
+    struct watched *w = watched_of(calls, fd);
+    if (w != NULL && w->ours && w->idle) {
+        forget(calls, fd);
+        w->events = 0; /* the next call looks at the connection itself */
+        return;
+    }
     mask |= (events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0;
     mask |= (events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0;
     mask |= (events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0;
@@ -322,6 +403,15 @@ static void collect(struct calls *calls)
     }
 }
 
+/* Milliseconds until curl's time-out, -1 when it wants none. */
+static int64_t due_in(const struct calls *calls, int64_t now_ms)
+{
+    if (calls->curl_due_new) {
+        return calls->curl_wait_ms;
+    }
+    return calls->curl_due_ms == CALLS_WAIT_FOR_EVER ? -1 : calls->curl_due_ms - now_ms;
+}
+
 int64_t calls_turn(struct calls *calls, int64_t now_ms)
 {
     int running = 0;
@@ -343,8 +433,16 @@ int64_t calls_turn(struct calls *calls, int64_t now_ms)
         t->done(t->self, t);
         t = next;
     }
-    if (calls->curl_due_new) {
-        return calls->curl_wait_ms;
+    return due_in(calls, now_ms);
+}
+
+int64_t calls_begin(struct calls *calls, int64_t now_ms)
+{
+    int running = (int)calls->out;
+    if (calls->curl_due_new && calls->curl_wait_ms == 0) {
+        calls->curl_due_new = false;
+        calls->curl_due_ms = CALLS_WAIT_FOR_EVER;
+        (void)curl_multi_socket_action(calls->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     }
-    return calls->curl_due_ms == CALLS_WAIT_FOR_EVER ? -1 : calls->curl_due_ms - now_ms;
+    return (size_t)running < calls->out ? 0 : due_in(calls, now_ms); /* some have ended already */
 }

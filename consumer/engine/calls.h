@@ -125,6 +125,8 @@ void calls_ready(struct calls *calls, int fd, uint32_t events);
 /* Serves curl's time-outs and tells of finished calls. Returns milliseconds until it wants to be
  * called again, -1 when it does not. */
 int64_t calls_turn(struct calls *calls, int64_t now_ms);
+/* Sends what was started in this turn, which would else wait for the next one. Returns the same. */
+int64_t calls_begin(struct calls *calls, int64_t now_ms);
 
 void transfer_init(struct transfer *transfer, int64_t reply_bytes_max);
 void transfer_close(struct transfer *transfer);

@@ -324,9 +324,7 @@ static size_t batch_wanted(const struct intake *intake, bool takes)
 
 struct err intake_turn(struct intake *intake, bool *more)
 {
-    uint64_t ignored = 0;
     *more = false;
-    (void)!read(intake->event_fd, &ignored, sizeof(ignored)); /* first: it fires on empty to full */
     if (!intake->joined) {
         return NO_ERROR;
     }

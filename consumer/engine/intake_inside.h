@@ -68,7 +68,7 @@ struct intake {
     const rd_kafka_topic_t *newest_topic;
     rd_kafka_message_t *batch[INTAKE_BATCH_MAX]; /* here, since a stack's are zeroed each time */
     struct stash stash;                          /* taken, not yet opened */
-    int64_t taken_bytes; /* since librdkafka was last woken */
+    int64_t taken_bytes;                         /* since librdkafka was last woken */
     int64_t taken_records;
     bool catching_up;
     int64_t watched_ms;

@@ -32,6 +32,7 @@ struct op {
     bool refused;
     bool sending; /* lines are being handed to the outbox: their answers wait */
     struct redis_reply reply;
+    struct arena kept; /* with the reply in it */
     struct arena arena;
 };
 
@@ -184,6 +185,7 @@ static void finish(struct op *op, enum ledger_result result)
     ledger->in_flight--;
     look_again(op, result);
     op->request.done(op->request.self, result, result == LEDGER_OK ? &op->reply : NULL);
+    arena_close(&op->kept);
     struct arena arena = op->arena; /* with the operation in it */
     arena_close(&arena);
 }
@@ -282,7 +284,8 @@ static void on_script(void *self, const struct redis_reply *reply)
     struct op *op = self;
     struct ledger *ledger = op->ledger;
     failpoint("script_ran");
-    if (is_answer(reply) && redis_copy(&op->arena, reply, &op->reply)) {
+    if (is_answer(reply)) {
+        redis_keep(reply, &op->kept, &op->reply);
         op->step = OP_CONFIRM;
         await_confirmation(op, ledger->confirms_answered + 1);
         return;
@@ -437,8 +440,10 @@ void ledger_run(struct ledger *ledger, const struct ledger_request *request)
                       .view = ledger->view,
                       .began_ms = clock_mono_ms(ledger->clock),
                       .arena = arena};
-    op->request.keys = copy_all(op, request->keys, request->key_count);
-    op->request.args = copy_all(op, request->args, request->arg_count);
+    if (request->before_count > 0) { /* else the script leaves now */
+        op->request.keys = copy_all(op, request->keys, request->key_count);
+        op->request.args = copy_all(op, request->args, request->arg_count);
+    }
     for (size_t i = 0; i < request->before_count; i++) {
         struct ledger_line *line = &op->request.before[i];
         line->key = copy(op, line->key);

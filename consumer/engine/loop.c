@@ -31,7 +31,11 @@
 
 struct err loop_watch(struct engine *engine, int fd, enum loop_tag tag)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
+    /* librdkafka writes to its eventfds when a queue is no more empty: an edge, which needs no
+     * reading. What is read of them each turn is the queue itself, whole. */
+    uint32_t edge = tag == LOOP_KAFKA || tag == LOOP_OUTBOX ? EPOLLET : 0;
+    struct epoll_event event = {.events = EPOLLIN | edge,
+                                .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
     if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         FAIL(ERR_FATAL, errno, "a descriptor cannot be watched");
     }
@@ -103,6 +107,24 @@ static struct err check_topics(struct engine *engine)
     return err;
 }
 
+/* What is due after the topic has dropped its record is said loudly; without an answer (a cluster
+ * that does not let us ask) it cannot be. */
+static void ask_retention(struct engine *engine)
+{
+    int64_t kept_ms = 0;
+    struct err err = kafka_topic_retention(kafka_outbox_handle(engine->outbox),
+                                           engine->worker->topic, LOOP_METADATA_MS, &kept_ms);
+    if (failed(err)) {
+        LOG_ERR(LOG_WARN, "retention_unknown", err, L_TEXT("topic", engine->worker->topic),
+                L_TEXT("expected", "to be told retention.ms: entries due after it are not found "
+                                   "out beforehand"));
+        return;
+    }
+    stages_set_retention(engine->stages, kept_ms < 0 ? 0 : kept_ms);
+    LOG(LOG_INFO, "topics_fit", L_TEXT("topic", engine->worker->topic),
+        L_INT("retention_ms", kept_ms));
+}
+
 static void on_topic_check(void *self)
 {
     struct engine *engine = self;
@@ -112,7 +134,9 @@ static void on_topic_check(void *self)
         return;
     }
     engine->topics_there = !failed(err);
-    if (!engine->topics_there) {
+    if (engine->topics_there) {
+        ask_retention(engine);
+    } else {
         timers_set(&engine->timers, &engine->topic_check,
                    clock_mono_ms(engine->clock) + LOOP_TOPIC_CHECK_MS);
     }
@@ -166,6 +190,14 @@ static void begin(struct engine *engine)
     on_topic_check(engine);
 }
 
+/* What the turn asked of Redis leaves together. True when that ended the connection. */
+static bool write_redis(struct engine *engine)
+{
+    bool connected = redis_connected(engine->redis);
+    redis_uncork(engine->redis);
+    return connected && !redis_connected(engine->redis);
+}
+
 static struct err turn(struct engine *engine, int64_t *wait_ms)
 {
     bool more = false;
@@ -173,6 +205,7 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     if (!engine->began) {
         begin(engine);
     }
+    redis_cork(engine->redis);
     if (stop_asked(engine->stop_fd)) {
         engine->stopping ? cut_short(engine) : begin_stop(engine);
     }
@@ -181,6 +214,7 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
         begin_stop(engine);
     }
     TRY(intake_turn(engine->intake, &more));
+    uint64_t returned = engine->pool.returned;
     if (intake_shrank(engine->intake)) {
         stages_sweep(engine->stages);
     }
@@ -190,19 +224,21 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     if (engine->later != NULL && !engine->stopping) {
         wait = sooner(wait, later_turn(engine->later));
     }
-    int64_t calls_wait = calls_turn(engine->calls, clock_mono_ms(engine->clock));
+    (void)calls_turn(engine->calls, clock_mono_ms(engine->clock));
     timers_run(&engine->timers, clock_mono_ms(engine->clock));
-    bool ran = stages_run(engine->stages);
+    (void)stages_run(engine->stages);
+    wait = sooner(wait, calls_begin(engine->calls, clock_mono_ms(engine->clock)));
+    bool room = returned != engine->pool.returned; /* for items that were not made then */
     ledger_confirm(engine->ledger);
     intake_store(engine->intake);
     tell_readiness(engine);
+    bool lost = write_redis(engine);
     int64_t now = clock_mono_ms(engine->clock);
-    wait = sooner(wait, calls_wait);
     wait = sooner(wait, timers_next_ms(&engine->timers, now));
     if (stages_count(engine->stages) > 0 || intake_waits(engine->intake)) {
         wait = sooner(wait, LOOP_BUSY_WAIT_MS);
     }
-    *wait_ms = more || ran || may_join(engine) ? 0 : wait;
+    *wait_ms = more || room || lost || may_join(engine) ? 0 : wait;
     return engine->fatal;
 }
 

@@ -14,6 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define OUTBOX_LINGER_MS "0.3" /* what a turn appends leaves together */
+
 struct parcel {
     struct parcel *next;
     void (*acked)(void *owner, bool durable);
@@ -106,7 +108,16 @@ static struct err open_changelog(struct kafka_outbox *outbox)
 
 struct err kafka_outbox_new(const struct config_kafka *config, struct kafka_outbox **out, int *fd)
 {
-    static const char *const options[] = {"message.timeout.ms", "0", "linger.ms", "0", NULL};
+    /* One request at a time: while it is under way the next one gathers. A broker serves a
+     * connection's requests one after the other anyway, so that more of them only make each smaller
+     * and all of them later. */
+    static const char *const options[] = {"message.timeout.ms",
+                                          "0",
+                                          "linger.ms",
+                                          OUTBOX_LINGER_MS,
+                                          "max.in.flight.requests.per.connection",
+                                          "1",
+                                          NULL};
     struct kafka_outbox *outbox = mem_must_alloc(sizeof(*outbox));
     struct kafka_role role = {.client_id = "hearback-worker-outbox",
                               .options = options,
@@ -270,8 +281,6 @@ static void send_waiting(struct kafka_outbox *outbox)
 
 struct err kafka_outbox_turn(struct kafka_outbox *outbox)
 {
-    uint64_t ignored = 0;
-    (void)!read(outbox->event_fd, &ignored, sizeof(ignored)); /* before draining: joints */
     (void)rd_kafka_poll(outbox->rk, 0);
     struct parcel *parcel = take_all(&outbox->landed);
     while (parcel != NULL) {

@@ -136,8 +136,6 @@ static void begin(struct stages *stages, struct work *work)
     work->home = stages;
     work->began_ms = clock_wall_ms(stages->parts.clock);
     work->item.config = stages->parts.config;
-    work->item.memo = json_object_new_object();
-    CHECK(work->item.memo != NULL);
     stages_name_keys(stages, work);
     stages->open++;
     metric_set(stages->metric_open, (int64_t)stages->open);
@@ -191,9 +189,7 @@ void stages_restart(struct stages *stages, struct work *work)
     work->item.stage = 0;
     work->item.in_doubt = false;
     work->redo = false;
-    json_object_put(work->item.memo);
-    work->item.memo = json_object_new_object();
-    CHECK(work->item.memo != NULL);
+    json_object_put(TAKE(work->item.memo));
     work->phase = PHASE_CLAIM;
     stages_enqueue(stages, work);
 }

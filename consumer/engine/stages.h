@@ -58,6 +58,8 @@ void stages_admit(struct stages *stages, struct work *work);
 bool stages_run(struct stages *stages);
 /* The ledger was opened: what waited for it runs. */
 void stages_opened(struct stages *stages);
+/* How long the worker's topic keeps records, when that is known later; see stages_parts. */
+void stages_set_retention(struct stages *stages, int64_t retention_ms);
 /* Gives back what is not wanted any more as soon as it stands between two steps. */
 void stages_sweep(struct stages *stages);
 /* Takes an item out that stands between two steps, with no answer owed. */

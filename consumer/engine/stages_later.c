@@ -37,6 +37,11 @@ static void on_put(void *self, enum ledger_result result, const struct redis_rep
     }
 }
 
+void stages_set_retention(struct stages *stages, int64_t retention_ms)
+{
+    stages->parts.retention_ms = retention_ms;
+}
+
 /* The record must still be there when it is read again. */
 static void warn_of_retention(const struct stages *stages, const struct work *work)
 {

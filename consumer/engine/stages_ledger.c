@@ -225,7 +225,7 @@ static void make_record(const struct stages *stages, const struct work *work,
     buf_add_text(out, "\",\"t\":");
     buf_add_whole(out, clock_wall_ms(stages->parts.clock));
     buf_add_text(out, ",\"m\":");
-    bool empty = json_object_object_length(work->item.memo) == 0;
+    bool empty = work->item.memo == NULL || json_object_object_length(work->item.memo) == 0;
     buf_add_text(out, empty ? "{}"
                             : json_object_to_json_string_ext(work->item.memo,
                                                              JSON_C_TO_STRING_PLAIN |

@@ -179,7 +179,7 @@ struct order_key {
     struct ticket *tickets; /* behind the works, in order */
     struct ticket **tickets_last;
     struct destination *held; /* the first ticket's item came there, and had no room */
-    struct key_list *in; /* stirred or stuck; NULL: neither */
+    struct key_list *in;      /* stirred or stuck; NULL: neither */
     struct order_key *in_next;
     struct order_key **in_from; /* what points to it there */
     size_t name_len;

@@ -338,8 +338,8 @@ static struct step answered_keep(struct item *item, const struct reply *reply)
     bool told = in_fold(item);
     bool created = item_memo_flag(item, "created");
     /* The quotes have served; what stays in the ledger for good should be small. */
-    json_object_object_del(item->memo, "quotes");
-    json_object_object_del(item->memo, "fold");
+    json_object_object_del(item_memo(item), "quotes");
+    json_object_object_del(item_memo(item), "fold");
     if (told) {
         return step_done(created ? "filed" : "told_in_description");
     }

@@ -190,7 +190,7 @@ bool ticket_freeze(struct item *item, const struct redis_reply *weighed, size_t 
         qsort(heard, count, sizeof(*heard), by_sentiment);
     }
     bool whole = note_fold(item, heard, count);
-    json_object_object_add(item->memo, "quotes", choose_quotes(heard, count));
+    json_object_object_add(item_memo(item), "quotes", choose_quotes(heard, count));
     item_memo_set_number(item, "heard", (int64_t)count);
     for (size_t i = 0; i < count; i++) {
         json_object_put(heard[i].evidence);

@@ -30,7 +30,8 @@ GROUP = "hearback.ticket-filer"
 
 SETTINGS = {
     "log": {"level": "info"},
-    "kafka": {"replication": 1, "partitions": 3, "changelog_partitions": 3, "session_timeout": "6s"},
+    "kafka": {"replication": 1, "partitions": 3, "changelog_partitions": 2,
+              "session_timeout": "6s"},
     "redis": {"timeout": "2s"},
     "ingest": {"listen": "127.0.0.1:0", "ops": "127.0.0.1:0"},
     "sources": {"koji": {"kind": "koji"}},
@@ -191,9 +192,14 @@ class Stage:
         try:
             until("everything is told once", lambda: not faults_of(self.issues(), wanted), seconds)
         except Late as late:
-            raise Late(f"{late}: {faults_of(self.issues(), wanted)[:10]}") from None
+            raise Late(f"{late}: {faults_of(self.issues(), wanted)[:10]}\n"
+                       f"{self.state_of_workers()}") from None
 
     # ---- the end
+
+    def state_of_workers(self):
+        """What each says of itself, in few words: why it does not do what was waited for."""
+        return "\n".join(p.state() for p in self.programs if p.name == "worker")
 
     def logs(self):
         return "\n".join(f"---- {p.log.name}\n" + "\n".join(

@@ -86,8 +86,25 @@ class Program:
 
     def reaches(self, name, number, seconds=20):
         """The metric is at least the number."""
-        return until(f"{name} of {self.name} reaches {number}",
-                     lambda: self.metric(name) >= number, seconds, every=0.02)
+        try:
+            return until(f"{name} of {self.name} reaches {number}",
+                         lambda: self.metric(name) >= number, seconds, every=0.02)
+        except Late as late:
+            raise Late(f"{late}\n{self.state()}") from None
+
+    def state(self):
+        """Its readiness, its metrics that are not 0, and its last lines; for a test that failed."""
+        if self.process.poll() is not None:
+            return f"{self.log.name} ended with {self.process.returncode}"
+        try:
+            ready = self.get("/readyz")
+            metrics = [line for line in self.get("/metrics")[1].splitlines()
+                       if line.startswith("hearback_") and "_bucket" not in line
+                       and not line.endswith(" 0")]
+        except (OSError, http.client.HTTPException, Late) as err:
+            ready, metrics = f"no answer: {err}", []
+        last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+        return "\n".join([f"{self.log.name}: {ready}", *metrics, *last])
 
     def quiet(self, seconds=40):
         until("nothing is under way", lambda: self.metric("hearback_items_open") == 0, seconds)

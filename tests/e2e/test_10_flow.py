@@ -5,7 +5,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 from bodies import faults_of, interview, theme, told  # noqa: E402
-from harness import Case, Stage, until  # noqa: E402
+from harness import INTERVIEWS, Case, Stage, until  # noqa: E402
 
 
 class Flow(Case):
@@ -28,6 +28,13 @@ class Flow(Case):
         before = self.worker.metric("hearback_items_total")
         self.stage.publish(*bodies)
         self.worker.reaches("hearback_items_total", before + items * len(bodies))
+
+    def test_0_it_knows_how_long_its_topic_keeps_records(self):
+        fit = self.worker.said("topics_fit")
+        self.assertEqual((fit["topic"], fit["retention_ms"]), (INTERVIEWS, 30 * 24 * 3600 * 1000))
+
+    def test_0_the_changelog_has_partitions_of_its_own(self):
+        self.assertIn('topic "hearback.changelog" with 2 partitions', self.stage.kcat("-L"))
 
     def test_1_an_interview_becomes_a_ticket(self):
         self.publish(interview("f1", [theme("t-flow", name="Export loses columns")]))

@@ -404,3 +404,9 @@ int64_t calls_turn(struct calls *calls, int64_t now_ms)
     }
     return -1;
 }
+
+int64_t calls_begin(struct calls *calls, int64_t now_ms)
+{
+    (void)now_ms;
+    return calls->finished != NULL ? 0 : -1;
+}

@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 /* ---- tests ------------------------------------------------------------------------------- */
 
@@ -76,6 +77,57 @@ static void test_connection_closed_while_idle(void **state)
         assert_true(found == VERDICT_READ || found == VERDICT_UNCLEAR);
         assert_true(atomic_load(&bench->script.posts) <= i);
     }
+}
+
+static int events_of(const struct bench *bench, int wait_ms)
+{
+    struct epoll_event event;
+    int found = epoll_wait(bench->epoll_fd, &event, 1, wait_ms);
+    if (found == 1) {
+        calls_ready(bench->calls, (int)(uint32_t)event.data.u64, event.events);
+    }
+    return found;
+}
+
+/* A kept connection stays known to epoll between calls. When its peer closes it, that is heard once
+ * and not for ever; the next call has another one, most likely of the same number. */
+static void test_idle_connection_is_heard_of_once(void **state)
+{
+    struct bench *bench = *state;
+    for (int round = 0; round < 3; round++) {
+        PLAN(bench, closes, (false));
+        assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+        assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+        PLAN(bench, closes, (true));
+        assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+        int heard = 0;
+        for (int i = 0; i < 5 && events_of(bench, 100) == 1; i++) {
+            heard++;
+        }
+        assert_in_range(heard, 0, 1); /* 0: it was heard within the call */
+        assert_int_equal(events_of(bench, 0), 0);
+    }
+}
+
+/* What was started is sent by calls_begin, without another turn. */
+static void test_begin_sends(void **state)
+{
+    struct bench *bench = *state;
+    assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+    int seen = atomic_load(&bench->script.requests);
+    bench_start(bench, 0, "POST", "{}");
+    (void)calls_begin(bench->calls, clock_mono_ms(clock_system()));
+    for (int64_t t = kit_begin(); atomic_load(&bench->script.requests) == seen;) {
+        assert_true(kit_waits(t));
+    }
+    bench_until_done(bench, bench->done + 1);
+    /* Nobody listens there: it ends at once, and the next turn is to be at once, too. */
+    (void)snprintf(bench->url, sizeof(bench->url), "http://127.0.0.1:1");
+    bench_start(bench, 0, "POST", "{}");
+    size_t done = bench->done;
+    (void)calls_begin(bench->calls, clock_mono_ms(clock_system()));
+    bench_until_done(bench, done + 1);
+    assert_false(bench->transfers[0].reached);
 }
 
 static void test_replies(void **state)
@@ -305,6 +357,8 @@ int main(void)
         ON_A_BENCH(test_post_after_post),
         ON_A_BENCH(test_server_dies_with_the_post),
         ON_A_BENCH(test_connection_closed_while_idle),
+        ON_A_BENCH(test_idle_connection_is_heard_of_once),
+        ON_A_BENCH(test_begin_sends),
         cmocka_unit_test(test_replies),
         ON_A_BENCH(test_endless_replies_are_bounded),
         ON_A_BENCH(test_slow_replies_end),

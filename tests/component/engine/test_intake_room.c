@@ -377,7 +377,8 @@ static void test_one_destination_has_the_whole_pool(void **state)
     shop_close(&shop);
 }
 
-/* What waits is not looked at again and again: each record when it comes, each key when it moves. */
+/* What waits is not looked at again and again: each record when it comes, each key when it moves.
+ */
 static void test_waiting_costs_nothing(void **state)
 {
     struct shop_bench *bench = *state;

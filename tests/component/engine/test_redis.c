@@ -110,7 +110,7 @@ static void on_answer(void *self, const struct redis_reply *reply)
         line->last = reply->number;
     }
     arena_close(&line->arena);
-    assert_true(redis_copy(&line->arena, reply, &line->reply));
+    redis_keep(reply, &line->arena, &line->reply);
 }
 
 static void say(struct line *line, const char *first, const char *second, const char *third)
@@ -397,6 +397,40 @@ static void test_nobody_listens(void **state)
     redis_server_close(&server);
 }
 
+/* What is sent while corked leaves with the uncorking, and epoll is not asked to say that it may.
+ */
+static void test_corked_commands_leave_together(void **state)
+{
+    (void)state;
+    struct redis_server server;
+    struct line line;
+    struct epoll_event event = {0};
+    assert_true(redis_server_start(&server, NULL));
+    line_open(&line, server.address, NULL);
+    until_connected(&line, 1);
+    until_idle(&line);
+    redis_cork(line.redis);
+    for (int i = 0; i < 100; i++) {
+        say(&line, "INCR", "corked", NULL);
+    }
+    assert_int_equal(epoll_wait(line.epoll_fd, &event, 1, 50), 0); /* nothing left, nothing came */
+    redis_uncork(line.redis);
+    assert_int_equal(epoll_wait(line.epoll_fd, &event, 1, KIT_PATIENCE_MS), 1);
+    assert_int_equal(event.events, EPOLLIN); /* the answers, and no wish to write */
+    until_idle(&line);
+    assert_int_equal(line.answered, 100);
+    assert_int_equal(line.last, 100);
+    /* Redis ends between the cork and the uncorking. */
+    redis_cork(line.redis);
+    say(&line, "GET", "corked", NULL);
+    redis_server_kill(&server);
+    redis_uncork(line.redis);
+    until_idle(&line);
+    assert_int_equal(line.lost, 1);
+    line_close(&line);
+    redis_server_close(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_unix_socket),
         cmocka_unit_test(test_what_a_peer_may_say),
         cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_corked_commands_leave_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

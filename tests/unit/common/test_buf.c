@@ -147,6 +147,29 @@ static void taking(void **state)
     buf_close(&buf);
 }
 
+/* Written by hand into the room that was asked for, and no further. */
+static void reserving(void **state)
+{
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 1000);
+    buf_add_text(&buf, "ab");
+    for (size_t i = 0; i < 300; i++) { /* over several growths */
+        uint8_t *to = buf_reserve(&buf, 3);
+        assert_ptr_equal(to, buf.at + buf.len);
+        to[0] = 'x';
+        buf_wrote(&buf, 1); /* less than was asked for */
+    }
+    assert_int_equal(buf.len, 302);
+    assert_int_equal(buf_text(&buf)[301], 'x');
+    assert_non_null(buf_reserve(&buf, 698));
+    buf_wrote(&buf, 698);
+    assert_int_equal(buf.len, 1000);
+    assert_null(buf_reserve(&buf, 1)); /* the maximum was passed */
+    assert_broken(&buf);
+    buf_close(&buf);
+}
+
 static void memory_runs_out(void **state)
 {
     (void)state;
@@ -280,6 +303,7 @@ int main(void)
         cmocka_unit_test(the_maximum),
         cmocka_unit_test(clearing_keeps_the_memory),
         cmocka_unit_test(taking),
+        cmocka_unit_test(reserving),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(json_strings),
         cmocka_unit_test(json_of_any_bytes_is_json),
