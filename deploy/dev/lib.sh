@@ -167,6 +167,8 @@ redis_prepare() {
     mkdir -p "$DEV_DIR/redis/data"
 }
 
+# Redis killed keeps all it was told: the file is the kernel's by then. Only a machine that goes down
+# would lose some, and a disk that is busy would hold Redis up for as long, were it asked to sync.
 redis_launch() {
     choose_ports redis 1
     cat >"$DEV_DIR/redis/redis.conf" <<END

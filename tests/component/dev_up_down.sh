@@ -97,7 +97,7 @@ grep -qx 'kept:0:2' "$tmp/offsets" || fail "two records: $(cat "$tmp/offsets")"
 
 say "Redis holds what the programs ask of it"
 [[ $(redis one config get maxmemory-policy | tail -1) == noeviction ]] || fail "noeviction"
-[[ $(redis one config get appendfsync | tail -1) == everysec ]] || fail "everysec"
+[[ $(redis one config get appendonly | tail -1) == yes ]] || fail "an append-only file"
 redis one set kept first >/dev/null
 
 say "restart keeps ports and data, with and without a good-bye"
