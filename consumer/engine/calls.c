@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define CALLS_CONNECT_MS    5000
@@ -24,11 +23,12 @@
 /* Made and freed with each call. At 64 KiB, which is curl's choice, the allocator tidies up. */
 #define CALLS_UPLOAD_BYTES 16384L
 
-/* A socket that was opened for curl. What epoll watches of it stays when a call ends, since its
- * next one will want the same; should something happen there meanwhile, it is not watched any more.
- */
+/* What epoll watches of one of curl's sockets. Of a connection that is kept it stays when a call
+ * ends, since the next one will want the same; should something happen there meanwhile, it is not
+ * watched any more. Of all others (a connection that was never made, the resolver's own) nothing
+ * stays: curl may close them without a word, and their number is given to another. */
 struct watched {
-    bool ours;
+    bool kept; /* a call over it has ended well: curl tells when it closes it */
     bool idle;
     uint32_t events; /* 0: epoll does not know it */
 };
@@ -52,62 +52,8 @@ struct calls {
 
 /* ---- curl's wishes ----------------------------------------------------------------------- */
 
-static struct watched *watched_of(const struct calls *calls, int fd)
+static struct watched *watched_of(struct calls *calls, int fd)
 {
-    return (size_t)fd < calls->watched_room ? &calls->watched[fd] : NULL;
-}
-
-static void watch(const struct calls *calls, int op, int fd, uint32_t events)
-{
-    struct epoll_event event = {.events = events,
-                                .data.u64 = (uint64_t)calls->tag << 32 | (uint32_t)fd};
-    CHECK(epoll_ctl(calls->epoll_fd, op, fd, &event) == 0);
-}
-
-static void forget(const struct calls *calls, int fd)
-{
-    (void)epoll_ctl(calls->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-}
-
-/* One that curl opened by itself, such as its resolver's, of which it does not tell when it closes
- * it. `known`: it is watched. */
-static void watch_strange(struct calls *calls, int fd, uint32_t events, bool known)
-{
-    if (events == 0) {
-        forget(calls, fd);
-    } else {
-        watch(calls, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, events);
-    }
-    (void)curl_multi_assign(calls->multi, fd, events == 0 ? NULL : calls);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *known)
-{
-    (void)easy;
-    struct calls *calls = self;
-    struct watched *w = watched_of(calls, fd);
-    uint32_t events = (what == CURL_POLL_IN || what == CURL_POLL_INOUT ? EPOLLIN : 0U) |
-                      (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EPOLLOUT : 0U);
-    if (w == NULL || !w->ours) {
-        watch_strange(calls, fd, events, known != NULL);
-        return 0;
-    }
-    w->idle = events == 0;
-    if (!w->idle && w->events != events) {
-        watch(calls, w->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, events);
-        w->events = events;
-    }
-    return 0;
-}
-
-static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct calls *calls = self;
-    (void)purpose;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0) {
-        return CURL_SOCKET_BAD;
-    }
     if ((size_t)fd >= calls->watched_room) {
         size_t room = ((size_t)fd + 1) * 2;
         calls->watched = mem_try_grow(calls->watched, room * sizeof(*calls->watched));
@@ -116,18 +62,60 @@ static curl_socket_t on_open(void *self, curlsocktype purpose, struct curl_socka
                (room - calls->watched_room) * sizeof(*calls->watched));
         calls->watched_room = room;
     }
-    calls->watched[fd] = (struct watched){.ours = true};
-    return fd;
+    return &calls->watched[fd];
+}
+
+static void watch(const struct calls *calls, struct watched *w, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events,
+                                .data.u64 = (uint64_t)calls->tag << 32 | (uint32_t)fd};
+    bool known = w->events != 0 && epoll_ctl(calls->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0;
+    /* Not known any more: it was closed in the meantime, and its number given to another. */
+    CHECK(known || epoll_ctl(calls->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0);
+    w->events = events;
+}
+
+static void unwatch(const struct calls *calls, struct watched *w, int fd)
+{
+    if (w->events != 0) {
+        (void)epoll_ctl(calls->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        w->events = 0;
+    }
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *known)
+{
+    (void)easy;
+    (void)known;
+    struct calls *calls = self;
+    struct watched *w = watched_of(calls, fd);
+    uint32_t events = (what == CURL_POLL_IN || what == CURL_POLL_INOUT ? EPOLLIN : 0U) |
+                      (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EPOLLOUT : 0U);
+    w->idle = events == 0;
+    if (w->idle && !w->kept) {
+        unwatch(calls, w, fd);
+    } else if (!w->idle && w->events != events) {
+        watch(calls, w, fd, events);
+    }
+    return 0;
 }
 
 static int on_close(void *self, curl_socket_t fd)
 {
     struct calls *calls = self;
-    struct watched *w = watched_of(calls, fd);
-    if (w != NULL) {
-        *w = (struct watched){0}; /* with the socket epoll's knowledge of it ends */
-    }
+    *watched_of(calls, fd) = (struct watched){0}; /* with the socket epoll's knowledge of it ends */
     return close(fd);
+}
+
+/* The call went well: its connection, when it is a new one, may be used again. */
+static void keep_watched(struct calls *calls, CURL *easy)
+{
+    long made = 0;
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    if (curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made > 0 &&
+        curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd >= 0) {
+        watched_of(calls, fd)->kept = true;
+    }
 }
 
 static int on_timer(CURLM *multi, long wait_ms, void *self)
@@ -228,8 +216,6 @@ static CURL *make_handle(struct calls *calls)
     SET(CURLOPT_READFUNCTION, on_send); /* and no SEEKFUNCTION: it cannot be sent twice */
     SET(CURLOPT_USERAGENT, "Hearback");
     SET(CURLOPT_PREREQFUNCTION, on_connected);
-    SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
-    SET(CURLOPT_OPENSOCKETDATA, calls);
     SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
     SET(CURLOPT_CLOSESOCKETDATA, calls);
     return easy;
@@ -358,9 +344,8 @@ void calls_ready(struct calls *calls, int fd, uint32_t events)
     int mask = 0;
     int running = 0;
     struct watched *w = watched_of(calls, fd);
-    if (w != NULL && w->ours && w->idle) {
-        forget(calls, fd);
-        w->events = 0; /* the next call looks at the connection itself */
+    if (w->idle) {
+        unwatch(calls, w, fd); /* the next call looks at the connection itself */
         return;
     }
     mask |= (events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0;
@@ -392,6 +377,9 @@ static void collect(struct calls *calls)
         struct transfer *t = (struct transfer *)(void *)private;
         CHECK(t != NULL && t->easy == easy);
         read_outcome(t, easy, code);
+        if (code == CURLE_OK) {
+            keep_watched(calls, easy);
+        }
         (void)curl_multi_remove_handle(calls->multi, easy);
         t->easy = NULL;
         if (calls->spare_count < calls->spare_max) {
@@ -409,7 +397,10 @@ static int64_t due_in(const struct calls *calls, int64_t now_ms)
     if (calls->curl_due_new) {
         return calls->curl_wait_ms;
     }
-    return calls->curl_due_ms == CALLS_WAIT_FOR_EVER ? -1 : calls->curl_due_ms - now_ms;
+    if (calls->curl_due_ms == CALLS_WAIT_FOR_EVER) {
+        return -1;
+    }
+    return calls->curl_due_ms > now_ms ? calls->curl_due_ms - now_ms : 0;
 }
 
 int64_t calls_turn(struct calls *calls, int64_t now_ms)

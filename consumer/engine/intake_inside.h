@@ -132,6 +132,8 @@ void intake_pump(struct intake *intake);
 /* The load's item number `index`, into `item`. */
 MUST_USE struct err intake_itemise(struct intake *intake, struct load *load, size_t index,
                                    struct item *item, bool *made);
+/* All items of the load were made: were they those that a retry record asked for? */
+void intake_say_missing(struct load *load);
 bool intake_item_wanted(const struct intake *intake, const struct item *item);
 void intake_admit(struct intake *intake, struct load *load, size_t index, struct work *work);
 /* The record becomes a dead letter. */

@@ -25,6 +25,8 @@ static void on_record_letter(void *owner, bool durable)
     intake->news = true;
     if (load->open == 0 && (load->made_all || load->spoiled)) {
         intake_settled(intake, load);
+    } else {
+        intake_left(intake, load);
     }
 }
 
@@ -158,13 +160,14 @@ static enum made make_items(struct intake *intake, struct load *load)
 }
 
 /* A retry record asked for effects that the rules make no more: whoever sent it should know. */
-static void say_missing(const struct load *load)
+void intake_say_missing(struct load *load)
 {
     const struct job *job = &load->job;
     size_t wanted = job->only.len / INTAKE_DIGEST_LEN;
-    if (load->admitted >= wanted) {
+    if (load->admitted >= wanted || load->said_missing) {
         return;
     }
+    load->said_missing = true;
     metric_add(metric_counter("hearback_retry_items_missing_total",
                               "Items that a retry record asked for and that the rules do not make.",
                               NULL, NULL),
@@ -189,7 +192,7 @@ static void end_making(struct intake *intake, struct load *load, bool wanted)
 {
     load->spoiled = load->spoiled || !wanted;
     if (wanted && !failed(load->refusal)) {
-        say_missing(load);
+        intake_say_missing(load);
     }
     if (!wanted) {
         intake_drop_tickets(intake, load);
@@ -267,6 +270,7 @@ void intake_pump(struct intake *intake)
     order_stir_stuck(intake->parts.order);
     if (intake_make_stirred(intake) != MADE_NO_PLACE) {
         make_pass(intake);
+        (void)intake_make_stirred(intake); /* by what the pass gave up */
     }
     intake->pumped = pool->returned; /* what the pass itself took and returned is no news */
 }

@@ -179,6 +179,9 @@ void intake_stop(struct intake *intake)
         older = load->older;
         load->listed = false;
         load->made_all = load->made_all || (load->cursor_done && load->tickets == NULL);
+        if (load->made_all && load->open == 0) {
+            intake_settled(intake, load);
+        }
         if (load->made_all) {
             continue;
         }

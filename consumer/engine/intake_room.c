@@ -199,8 +199,9 @@ static enum made make_listed(struct intake *intake, struct ticket *ticket)
     work->waited_ms = ticket->waited_ms;
     work->attempts = ticket->attempts;
     drop_ticket(intake, ticket);
-    if (load->tickets == NULL) {
-        intake_list_again(intake, load); /* all of it may be made */
+    if (load->tickets == NULL && load->cursor_done) {
+        load->made_all = true;
+        intake_say_missing(load);
     }
     return MADE_ALL;
 }
@@ -232,6 +233,7 @@ enum made intake_make_listed(struct intake *intake, struct load *load)
         }
         enum made made = make_listed(intake, *at);
         if (made != MADE_ALL) {
+            load->cramped = made == MADE_WAITS; /* those behind it were not looked at */
             return made == MADE_NEVER ? MADE_ALL : made;
         }
     }

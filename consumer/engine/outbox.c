@@ -38,7 +38,7 @@ struct parcel_list {
 struct kafka_outbox {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
-    rd_kafka_topic_t *changelog;
+    rd_kafka_topic_t *changelog; /* once something was sent there */
     int event_fd;
     struct parcel_list full;   /* to be sent when there is room */
     struct parcel_list landed; /* acknowledged, to be handed out */
@@ -90,22 +90,6 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
     append(&outbox->landed, parcel);
 }
 
-/* A topic's first handle says how it is written. Lines are short and leave a few at a time: to
- * compress them costs more than the bytes. */
-static struct err open_changelog(struct kafka_outbox *outbox)
-{
-    char why[256] = "";
-    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(outbox->rk);
-    CHECK(rd_kafka_topic_conf_set(conf, "compression.codec", "none", why, sizeof(why)) ==
-          RD_KAFKA_CONF_OK);
-    outbox->changelog = rd_kafka_topic_new(outbox->rk, TOPIC_CHANGELOG, conf);
-    if (outbox->changelog == NULL) {
-        rd_kafka_topic_conf_destroy(conf);
-        FAIL(ERR_FATAL, (int)rd_kafka_last_error(), "the changelog cannot be written to");
-    }
-    return NO_ERROR;
-}
-
 struct err kafka_outbox_new(const struct config_kafka *config, struct kafka_outbox **out, int *fd)
 {
     /* One request at a time: while it is under way the next one gathers. A broker serves a
@@ -131,12 +115,8 @@ struct err kafka_outbox_new(const struct config_kafka *config, struct kafka_outb
         FAIL(ERR_FATAL, errno, "no descriptor for the outbox");
     }
     struct err err = kafka_producer_new(config, &role, &outbox->rk);
-    if (!failed(err)) {
-        err = open_changelog(outbox);
-    }
     if (failed(err)) {
         (void)close(outbox->event_fd);
-        kafka_free(&outbox->rk);
         mem_free(outbox);
         return err;
     }
@@ -171,7 +151,9 @@ void kafka_outbox_free(struct kafka_outbox **at)
     (void)rd_kafka_flush(outbox->rk, 1000);
     rd_kafka_queue_io_event_enable(outbox->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(outbox->queue);
-    rd_kafka_topic_destroy(outbox->changelog);
+    if (outbox->changelog != NULL) {
+        rd_kafka_topic_destroy(outbox->changelog);
+    }
     rd_kafka_destroy(outbox->rk);
     free_parcels(take_all(&outbox->full));
     free_parcels(take_all(&outbox->landed));
@@ -185,10 +167,26 @@ static void *mutable_bytes(span bytes)
     return (void *)(uintptr_t)bytes.at;
 }
 
+/* A topic's first handle says how it is written. Lines are short and leave a few at a time: to
+ * compress them costs more than the bytes. Not before the first line: to name a topic that is not
+ * there would create it on a careless broker. */
+static void open_changelog(struct kafka_outbox *outbox)
+{
+    char why[256] = "";
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(outbox->rk);
+    CHECK(rd_kafka_topic_conf_set(conf, "compression.codec", "none", why, sizeof(why)) ==
+          RD_KAFKA_CONF_OK);
+    outbox->changelog = rd_kafka_topic_new(outbox->rk, TOPIC_CHANGELOG, conf);
+    CHECK(outbox->changelog != NULL); /* the name is ours and fits */
+}
+
 /* Gives the parcel to librdkafka; false when its queue is full. */
 static bool post(struct kafka_outbox *outbox, struct parcel *parcel, const struct outbox_record *r)
 {
     rd_kafka_headers_t *headers = TAKE(parcel->headers);
+    if (outbox->changelog == NULL && strcmp(r->topic, TOPIC_CHANGELOG) == 0) {
+        open_changelog(outbox);
+    }
     const rd_kafka_vu_t parts[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = r->topic},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {mutable_bytes(r->key), r->key.len}},

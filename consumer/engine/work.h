@@ -49,6 +49,7 @@ struct load {
     struct load *newer;     /* see intake->newest_load */
     struct load *next;      /* loads that the next pass looks at */
     bool listed;            /* it is among those */
+    bool said_missing;      /* what a retry record asked for and the rules do not make */
     bool cramped;           /* a ticket of it waits only for the record's share of the pool */
     bool cursor_done;       /* the worker makes no more items of it: what is left are tickets */
     bool too_long;          /* to be listed item by item */

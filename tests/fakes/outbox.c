@@ -60,7 +60,7 @@ struct outbox fake_outbox_interface(struct fake_outbox *outbox)
 bool fake_outbox_answer(struct fake_outbox *outbox, bool durable)
 {
     for (struct fake_record *r = outbox->first; r != NULL; r = r->next) {
-        if (!r->answered) {
+        if (!r->answered && (outbox->but_not == NULL || strcmp(r->topic, outbox->but_not) != 0)) {
             r->answered = true;
             outbox->unanswered--;
             r->acked(r->owner, durable);

@@ -26,7 +26,8 @@ struct fake_outbox {
     struct fake_record **last;
     size_t sent;
     size_t unanswered;
-    bool by_itself; /* fake_outbox_turn acknowledges everything */
+    bool by_itself;      /* fake_outbox_turn acknowledges everything, */
+    const char *but_not; /* except what goes to this topic */
 };
 
 void fake_outbox_init(struct fake_outbox *outbox);

@@ -109,6 +109,28 @@ static void test_idle_connection_is_heard_of_once(void **state)
     }
 }
 
+/* A connection that is refused is closed without a word to us, and its number given to the next
+ * socket: the resolver's, or another connection. */
+static void test_numbers_are_used_again(void **state)
+{
+    struct bench *bench = *state;
+    char url[64];
+    assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+    (void)snprintf(url, sizeof(url), "%s", bench->url);
+    const char *port = strrchr(url, ':');
+    for (int round = 0; round < 5; round++) {
+        (void)snprintf(bench->url, sizeof(bench->url), "http://127.0.0.1:1");
+        assert_false(bench_call(bench, "GET", NULL)->reached);
+        /* localhost has two addresses, and nobody listens at one of them. */
+        (void)snprintf(bench->url, sizeof(bench->url), "http://localhost%s", port);
+        assert_int_equal(bench_verdict(bench_call(bench, "GET", NULL)), VERDICT_READ);
+        (void)snprintf(bench->url, sizeof(bench->url), "http://h%d.invalid%s", round, port);
+        (void)bench_call(bench, "GET", NULL); /* the resolver's own socket */
+        (void)snprintf(bench->url, sizeof(bench->url), "%s", url);
+        assert_int_equal(bench_verdict(bench_call(bench, "POST", "{}")), VERDICT_READ);
+    }
+}
+
 /* What was started is sent by calls_begin, without another turn. */
 static void test_begin_sends(void **state)
 {
@@ -358,6 +380,7 @@ int main(void)
         ON_A_BENCH(test_server_dies_with_the_post),
         ON_A_BENCH(test_connection_closed_while_idle),
         ON_A_BENCH(test_idle_connection_is_heard_of_once),
+        ON_A_BENCH(test_numbers_are_used_again),
         ON_A_BENCH(test_begin_sends),
         cmocka_unit_test(test_replies),
         ON_A_BENCH(test_endless_replies_are_bounded),

@@ -2,7 +2,8 @@
  *
  * Shares of the pool, with a real Kafka and Redis: one hot key, one huge record or
  * one broken destination leaves room for the others, and nothing overtakes within
- * a key. A record is words "KEY@DESTINATION", an item each; the test answers calls.
+ * a key. A record is words "KEY@DESTINATION", an item each, and behind "!" nothing can be read; the
+ * test answers calls.
  */
 #include "tests/component/engine/shop.h"
 #include "tests/fakes/c11_threads.h"
@@ -62,6 +63,9 @@ static struct err itemise(struct job *job, struct item *next, bool *made)
     span name = value.at[0] == '#' ? member(next, value, job->made) : word(value, job->made);
     if (job->state == NULL) { /* as a worker that reads the record once */
         job->state = arena_alloc(&job->arena, 1);
+    }
+    if (span_is(name, "!")) {
+        FAIL(ERR_POISON, 0, "nothing can be read behind this");
     }
     *made = name.len > 0;
     if (*made) {
@@ -138,7 +142,10 @@ static const struct worker router = {.name = worker_name,
 
 /* ---- the bench --------------------------------------------------------------------------- */
 
-static int64_t destination_share; /* the whole pool, but where a test says otherwise */
+/* The whole pool, but where a test says otherwise. */
+static int64_t destination_share;
+static int64_t record_share;
+static int64_t pool;
 
 static int open_bench(void **state)
 {
@@ -146,6 +153,8 @@ static int open_bench(void **state)
     *state = &bench;
     note_count = 0;
     destination_share = POOL;
+    record_share = RECORD_SHARE;
+    pool = POOL;
     if (shop_bench_open(&bench, 2)) {
         (void)snprintf(worker_name, sizeof(worker_name), "%s", bench.name);
     }
@@ -160,9 +169,9 @@ static int close_bench(void **state)
 
 static void set_shares(struct config *config)
 {
-    config->worker.items_max = POOL;
+    config->worker.items_max = pool;
     config->worker.items_per_key_max = KEY_SHARE;
-    config->worker.items_per_record_max = RECORD_SHARE;
+    config->worker.items_per_record_max = record_share;
     config->worker.items_per_destination_max = destination_share;
     config->worker.calls_max = 32;
     config->worker.lease_ms = 60000;
@@ -377,6 +386,51 @@ static void test_one_destination_has_the_whole_pool(void **state)
     shop_close(&shop);
 }
 
+/* A record's own letter holds a place of its share, and gives it back. */
+static void test_a_letter_gives_its_place_back(void **state)
+{
+    struct shop_bench *bench = *state;
+    SHOP_NEEDS_KAFKA(bench);
+    struct shop shop;
+    record_share = 1;
+    append(bench, "a@good b@good c@good !");
+    append(bench, "b@good");
+    shop_flush(bench);
+    open_shop(&shop, bench, "me");
+    shop.lane.rig.outbox.but_not = TOPIC_DEAD;
+    UNTIL(&shop, (answer(&shop, "/a", 1), noted("a") == 1 && shop.pool.used == 0));
+    shop.lane.rig.outbox.but_not = NULL; /* the letter is there when nothing else is open */
+    finish(&shop, bench, 2);
+    assert_int_equal(note_count, 4);
+    shop_close(&shop);
+}
+
+/* A pool that is used up at every look: records of which all is made end all the same, also when
+ * the worker is told to. */
+static void test_a_full_pool_ends(void **state)
+{
+    struct shop_bench *bench = *state;
+    SHOP_NEEDS_KAFKA(bench);
+    enum { RECORDS = 60, KEYS = 3 };
+    struct shop shop;
+    char value[64];
+    pool = KEYS * KEY_SHARE - 1;
+    for (int i = 0; i < RECORDS; i++) {
+        (void)snprintf(value, sizeof(value), "k%d@good", i % KEYS);
+        append(bench, value);
+    }
+    shop_flush(bench);
+    open_shop(&shop, bench, "me");
+    UNTIL(&shop, (answer(&shop, "/", 1), note_count >= RECORDS / 2));
+    const struct partition *p = intake_partition(shop.intake, bench->name, 0);
+    assert_in_range(window_low(&p->window), 1, RECORDS - 1);
+    intake_stop(shop.intake);
+    UNTIL(&shop, (answer(&shop, "/", 1000), intake_loads(shop.intake) == 0));
+    assert_int_equal(shop.intake->tickets, 0);
+    expect_order();
+    shop_close(&shop);
+}
+
 /* What waits is not looked at again and again: each record when it comes, each key when it moves.
  */
 static void test_waiting_costs_nothing(void **state)
@@ -460,6 +514,8 @@ int main(void)
         ON_A_BENCH(test_a_huge_record_leaves_room),
         ON_A_BENCH(test_a_broken_destination_leaves_room),
         ON_A_BENCH(test_one_destination_has_the_whole_pool),
+        ON_A_BENCH(test_a_letter_gives_its_place_back),
+        ON_A_BENCH(test_a_full_pool_ends),
         ON_A_BENCH(test_waiting_costs_nothing),
         ON_A_BENCH(test_at_random),
     };

@@ -345,6 +345,56 @@ static void all_of_a_key_count_where_its_first_is(void **state)
     order_close(&order);
 }
 
+static void expect_stirred(struct order *order, const struct order_key *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_ptr_equal(order_take_stirred(order), keys[i]);
+    }
+    assert_null(order_take_stirred(order));
+}
+
+/* Keys are looked at in turn; those that wait for something else only when they are stirred again.
+ */
+static void keys_are_stirred_and_stuck(void **state)
+{
+    (void)state;
+    struct order order;
+    struct work work = work_for("a");
+    struct ticket t[4] = {{0}, {0}, {0}, {0}};
+    order_init(&order, 1);
+    order_queue(&order, &t[0], span_text("a"));
+    order_queue(&order, &t[1], span_text("b"));
+    order_queue(&order, &t[2], span_text("c"));
+    const struct order_key *a = t[0].key;
+    const struct order_key *b = t[1].key;
+    const struct order_key *c = t[2].key;
+    order_queue(&order, &t[3], span_text("a")); /* once is enough */
+    expect_stirred(&order, (const struct order_key *const[]){a, b, c}, 3);
+    order_stick(&order, t[1].key);
+    order_stick(&order, t[2].key);
+    expect_stirred(&order, NULL, 0);
+    order_stir(&order, t[0].key);
+    order_stir_first(&order, t[2].key);
+    expect_stirred(&order, (const struct order_key *const[]){c, a}, 2);
+    order_stick(&order, t[2].key);
+    order_stir_stuck(&order);
+    expect_stirred(&order, (const struct order_key *const[]){b, c}, 2);
+    order_stick(&order, t[1].key);
+    order_unqueue(&order, &t[1]); /* the key is gone, and stuck nowhere */
+    (void)order_enter(&order, &work);
+    order_stir_stuck(&order);
+    expect_stirred(&order, NULL, 0);
+    (void)order_leave(&order, &work); /* whoever ends makes room */
+    expect_stirred(&order, (const struct order_key *const[]){a}, 1);
+    order_unqueue(&order, &t[0]);
+    expect_stirred(&order, (const struct order_key *const[]){a}, 1); /* the next ticket */
+    order_stir(&order, t[3].key);
+    order_unqueue(&order, &t[3]);
+    order_unqueue(&order, &t[2]);
+    expect_stirred(&order, NULL, 0);
+    order_close(&order);
+}
+
 /* ---- the model ---------------------------------------------------------------------------- */
 
 struct model {
@@ -417,6 +467,7 @@ int main(void)
         cmocka_unit_test(an_order_in_use_is_not_closed),
         cmocka_unit_test(tickets_stand_in_line),
         cmocka_unit_test(all_of_a_key_count_where_its_first_is),
+        cmocka_unit_test(keys_are_stirred_and_stuck),
         cmocka_unit_test(as_a_list_would),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
