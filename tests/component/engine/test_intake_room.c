@@ -145,7 +145,6 @@ static const struct worker router = {.name = worker_name,
 /* The whole pool, but where a test says otherwise. */
 static int64_t destination_share;
 static int64_t record_share;
-static int64_t pool;
 
 static int open_bench(void **state)
 {
@@ -154,7 +153,6 @@ static int open_bench(void **state)
     note_count = 0;
     destination_share = POOL;
     record_share = RECORD_SHARE;
-    pool = POOL;
     if (shop_bench_open(&bench, 2)) {
         (void)snprintf(worker_name, sizeof(worker_name), "%s", bench.name);
     }
@@ -169,7 +167,7 @@ static int close_bench(void **state)
 
 static void set_shares(struct config *config)
 {
-    config->worker.items_max = pool;
+    config->worker.items_max = POOL;
     config->worker.items_per_key_max = KEY_SHARE;
     config->worker.items_per_record_max = record_share;
     config->worker.items_per_destination_max = destination_share;
@@ -405,32 +403,6 @@ static void test_a_letter_gives_its_place_back(void **state)
     shop_close(&shop);
 }
 
-/* A pool that is used up at every look: records of which all is made end all the same, also when
- * the worker is told to. */
-static void test_a_full_pool_ends(void **state)
-{
-    struct shop_bench *bench = *state;
-    SHOP_NEEDS_KAFKA(bench);
-    enum { RECORDS = 60, KEYS = 3 };
-    struct shop shop;
-    char value[64];
-    pool = KEYS * KEY_SHARE - 1;
-    for (int i = 0; i < RECORDS; i++) {
-        (void)snprintf(value, sizeof(value), "k%d@good", i % KEYS);
-        append(bench, value);
-    }
-    shop_flush(bench);
-    open_shop(&shop, bench, "me");
-    UNTIL(&shop, (answer(&shop, "/", 1), note_count >= RECORDS / 2));
-    const struct partition *p = intake_partition(shop.intake, bench->name, 0);
-    assert_in_range(window_low(&p->window), 1, RECORDS - 1);
-    intake_stop(shop.intake);
-    UNTIL(&shop, (answer(&shop, "/", 1000), intake_loads(shop.intake) == 0));
-    assert_int_equal(shop.intake->tickets, 0);
-    expect_order();
-    shop_close(&shop);
-}
-
 /* What waits is not looked at again and again: each record when it comes, each key when it moves.
  */
 static void test_waiting_costs_nothing(void **state)
@@ -515,7 +487,6 @@ int main(void)
         ON_A_BENCH(test_a_broken_destination_leaves_room),
         ON_A_BENCH(test_one_destination_has_the_whole_pool),
         ON_A_BENCH(test_a_letter_gives_its_place_back),
-        ON_A_BENCH(test_a_full_pool_ends),
         ON_A_BENCH(test_waiting_costs_nothing),
         ON_A_BENCH(test_at_random),
     };
