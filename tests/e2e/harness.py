@@ -109,7 +109,8 @@ class Stage:
                                         "fetch.wait.max.ms=10", *args], text=True)
 
     def ends(self, topic=INTERVIEWS):
-        count = 1 if topic.startswith("hearback.retry.") else self.settings["kafka"]["partitions"]
+        setting = "changelog_partitions" if topic == CHANGELOG else "partitions"
+        count = 1 if topic.startswith("hearback.retry.") else self.settings["kafka"][setting]
         return until(f"the ends of {topic}", lambda: kafka_wire.ends(
             self.address["kafka"], topic, count))
 
