@@ -214,7 +214,6 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
         begin_stop(engine);
     }
     TRY(intake_turn(engine->intake, &more));
-    uint64_t returned = engine->pool.returned;
     if (intake_shrank(engine->intake)) {
         stages_sweep(engine->stages);
     }
@@ -226,9 +225,8 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     }
     (void)calls_turn(engine->calls, clock_mono_ms(engine->clock));
     timers_run(&engine->timers, clock_mono_ms(engine->clock));
-    (void)stages_run(engine->stages);
+    bool ran = stages_run(engine->stages);
     wait = sooner(wait, calls_begin(engine->calls, clock_mono_ms(engine->clock)));
-    bool room = returned != engine->pool.returned; /* for items that were not made then */
     ledger_confirm(engine->ledger);
     intake_store(engine->intake);
     tell_readiness(engine);
@@ -238,7 +236,7 @@ static struct err turn(struct engine *engine, int64_t *wait_ms)
     if (stages_count(engine->stages) > 0 || intake_waits(engine->intake)) {
         wait = sooner(wait, LOOP_BUSY_WAIT_MS);
     }
-    *wait_ms = more || room || lost || may_join(engine) ? 0 : wait;
+    *wait_ms = more || ran || lost || may_join(engine) ? 0 : wait;
     return engine->fatal;
 }
 
