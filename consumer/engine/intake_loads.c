@@ -179,16 +179,10 @@ void intake_stop(struct intake *intake)
         older = load->older;
         load->listed = false;
         load->made_all = load->made_all || (load->cursor_done && load->tickets == NULL);
-        if (load->made_all && load->open == 0) {
-            intake_settled(intake, load);
-        }
-        if (load->made_all) {
-            continue;
-        }
-        load->spoiled = true;
+        load->spoiled = load->spoiled || !load->made_all;
         intake_drop_tickets(intake, load);
         if (load->open == 0) {
-            free_load(intake, load, false);
+            intake_settled(intake, load); /* which frees it */
         }
     }
     intake->unmade = NULL;
