@@ -38,13 +38,8 @@ def rates(stage):
 
 def main():
     sliding = "--sliding" in sys.argv
-    stage = Stage(kafka={"partitions": 12}, jira={"timeout": "5s"}, worker={"lease": "20s"})
-    try:
+    with Stage(kafka={"partitions": 12}, jira={"timeout": "5s"}, worker={"lease": "20s"}) as stage:
         return measure(stage, sliding)
-    finally:
-        if "--logs" in sys.argv:
-            print(stage.logs())
-        stage.close()
 
 
 def measure(stage, sliding):

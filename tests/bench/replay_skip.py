@@ -81,13 +81,8 @@ def measure(stage):
 def main():
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
-    stage = Stage(kafka={"partitions": PARTITIONS})
-    try:
+    with Stage(kafka={"partitions": PARTITIONS}) as stage:
         return measure(stage)
-    finally:
-        if "--logs" in sys.argv:
-            print(stage.logs())
-        stage.close()
 
 
 if __name__ == "__main__":

@@ -49,13 +49,9 @@ def main():
     # What it can, not what Jira lets in: that is budget.py's.
     free = {name: 0 for name in ("post_per_s", "put_per_s", "get_per_s", "issue_writes_per_2s",
                                  "issue_writes_per_30s")}
-    stage = Stage(kafka={"partitions": 12}, jira={"timeout": "5s", **free}, worker={"lease": "10s"})
-    try:
+    with Stage(kafka={"partitions": 12}, jira={"timeout": "5s", **free},
+               worker={"lease": "10s"}) as stage:
         return measure(stage)
-    finally:
-        if "--logs" in sys.argv:
-            print(stage.logs())
-        stage.close()
 
 
 def measure(stage):

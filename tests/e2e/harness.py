@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 import urllib.request
@@ -206,6 +207,14 @@ class Stage:
         return "\n".join(f"---- {p.log.name}\n" + "\n".join(
             p.log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:])
             for p in self.programs if p.log.exists())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if "--logs" in sys.argv:
+            print(self.logs())
+        self.close()
 
     def close(self):
         atexit.unregister(self.close)

@@ -48,7 +48,7 @@ def floor_us(url):
     return float(said.stdout)
 
 
-def effect_us(stage, url, done):
+def effect_us(stage, url):
     """Of one more worker, which joins, does as many effects as there are and leaves."""
     worker = stage.worker({"jira": {"url": url}, "log": {"level": os.environ.get("LEVEL", "info")}},
                           program="hearback-bench-effect")
@@ -60,34 +60,31 @@ def effect_us(stage, url, done):
     sent = worker.metric('hearback_items_total{outcome="sent"}')
     worker.stop()
     if sent != EFFECTS:
-        sys.exit(f"{sent} effects were sent in round {done}")
+        sys.exit(f"{sent} effects were sent")
     return used / EFFECTS
 
 
 def measure(delay_ms):
     """Effects between two floors, round by round."""
-    stage = Stage(kafka={"partitions": 12, "changelog_partitions": 1},
-                  worker={"calls_max": CALLS, "items_max": 512, "lease": "60s"},
-                  jira={"timeout": "30s"})
-    server, url = start_server(stage, delay_ms)
     floors, ours = [], []
-    try:
-        for done in range(ROUNDS):
-            fill(stage)
+    with Stage(kafka={"partitions": 12, "changelog_partitions": 1},
+               worker={"calls_max": CALLS, "items_max": 512, "lease": "60s"},
+               jira={"timeout": "30s"}) as stage:
+        server, url = start_server(stage, delay_ms)
+        try:
+            for _ in range(ROUNDS):
+                fill(stage)
+                floors.append(floor_us(url))
+                ours.append(effect_us(stage, url))
             floors.append(floor_us(url))
-            ours.append(effect_us(stage, url, done))
-        floors.append(floor_us(url))
-        rounds = [(ours[i], (floors[i] + floors[i + 1]) / 2) for i in range(ROUNDS)]
-        best = min(rounds, key=lambda pair: pair[0] / pair[1])
-        return {"floor_us": round(best[1], 1), "effect_us": round(best[0], 1),
-                "ratio": round(best[0] / best[1], 2),
-                "rounds": [round(effect / floor, 2) for effect, floor in rounds]}
-    finally:
-        server.kill()
-        server.wait()
-        if "--logs" in sys.argv:
-            print(stage.logs())
-        stage.close()
+        finally:
+            server.kill()
+            server.wait()
+    rounds = [(ours[i], (floors[i] + floors[i + 1]) / 2) for i in range(ROUNDS)]
+    best = min(rounds, key=lambda pair: pair[0] / pair[1])
+    return {"floor_us": round(best[1], 1), "effect_us": round(best[0], 1),
+            "ratio": round(best[0] / best[1], 2),
+            "rounds": [round(effect / floor, 2) for effect, floor in rounds]}
 
 
 def main():

@@ -4,8 +4,8 @@
 
 The real engine, with ledger and changelog, against a server that answers after 5 ms and watches
 the order. `ratio` is one after the other (a bare client's POSTs to the same server, kept alive) to
-ours, both from the first item to the last, after a few that warm Kafka's compiler. Fails when the ratio is below 20 or when a key's items
-came out of order, side by side, or other than once.
+ours, both from the first item to the last, after a few that warm Kafka's compiler. Fails when the
+ratio is below 20 or when a key's items came out of order, side by side, or other than once.
 """
 import http.client
 import json
@@ -82,13 +82,8 @@ def measure(stage):
 
 
 def once():
-    stage = Stage(kafka={"partitions": 1, "changelog_partitions": 1})
-    try:
+    with Stage(kafka={"partitions": 1, "changelog_partitions": 1}) as stage:
         return measure(stage)
-    finally:
-        if "--logs" in sys.argv:
-            print(stage.logs())
-        stage.close()
 
 
 def main():
