@@ -59,12 +59,6 @@ static void on_ledger_open(void *self)
     stages_opened(engine->stages);
 }
 
-static void settled(void *self, struct load *load)
-{
-    struct engine *engine = self;
-    intake_settled(engine->intake, load);
-}
-
 static void left(void *self, struct load *load)
 {
     struct engine *engine = self;
@@ -137,7 +131,6 @@ static void build_stages(struct engine *engine, uint64_t seed)
         .seed = seed,
         .dry = engine->dry,
         .would = would,
-        .settled = settled,
         .left = left,
         .wanted = wanted,
         .crowded = crowded,

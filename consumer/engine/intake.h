@@ -79,7 +79,6 @@ bool intake_open_late(struct intake *intake, rd_kafka_message_t *message, span o
 bool intake_replayed(const struct intake *intake);
 
 /* For the stage driver's hooks. */
-void intake_settled(void *self, struct load *load);
 void intake_left(void *self, struct load *load);
 bool intake_wants(void *self, const struct load *load);
 bool intake_crowded(struct intake *intake, struct work *work, struct destination *to);

@@ -116,6 +116,8 @@ void intake_pause(struct intake *intake, bool paused);
 
 /* intake_loads.c */
 void intake_open(struct intake *intake, struct partition *partition, rd_kafka_message_t *message);
+/* The end of a load of which no item is open; frees it. */
+void intake_settled(struct intake *intake, struct load *load);
 
 /* What came of making a load's items. */
 enum made {

@@ -23,11 +23,7 @@ static void on_record_letter(void *owner, bool durable)
     load->buried = true;
     load->open--;
     intake->news = true;
-    if (load->open == 0 && (load->made_all || load->spoiled)) {
-        intake_settled(intake, load);
-    } else {
-        intake_left(intake, load);
-    }
+    intake_left(intake, load);
 }
 
 static void send_letter(struct intake *intake, struct load *load)

@@ -69,9 +69,8 @@ static void unlink_unmade(struct intake *intake, struct load *load)
     }
 }
 
-void intake_settled(void *self, struct load *load)
+void intake_settled(struct intake *intake, struct load *load)
 {
-    struct intake *intake = self;
     struct partition *partition = load->partition;
     unlink_unmade(intake, load);
     intake_drop_tickets(intake, load);

@@ -276,6 +276,10 @@ enum made intake_make_stirred(struct intake *intake)
 void intake_left(void *self, struct load *load)
 {
     struct intake *intake = self;
+    if (load->open == 0 && (load->made_all || load->spoiled)) {
+        intake_settled(intake, load);
+        return;
+    }
     if (load->cramped) {
         intake_list_again(intake, load);
     }

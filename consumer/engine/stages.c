@@ -160,11 +160,7 @@ void stages_finish(struct stages *stages, struct work *work)
     if (next != NULL && !next->queued) { /* a sweep may have queued it already */
         stages_enqueue(stages, next);
     }
-    if (load->open == 0 && (load->made_all || load->spoiled)) {
-        stages->parts.settled(stages->parts.self, load);
-    } else if (stages->parts.left != NULL) {
-        stages->parts.left(stages->parts.self, load);
-    }
+    stages->parts.left(stages->parts.self, load);
 }
 
 static void give_back(struct stages *stages, struct work *work)

@@ -37,9 +37,8 @@ struct stages_parts {
     /* In a dry run, what became of an item: "send POST" at an effect, or how it would end. May be
      * NULL. */
     void (*would)(void *self, const struct item *item, const char *stage, const char *what);
-    /* All items of the load are settled (or given back, when it is spoiled). */
-    void (*settled)(void *self, struct load *load);
-    /* An item of the load has ended, and the load has not. May be NULL. */
+    /* An item of the load is settled (or given back, when that is spoiled), and counts no more
+     * among those that are open. */
     void (*left)(void *self, struct load *load);
     /* May work for this load start or go on? False once its partition is gone. */
     bool (*wanted)(void *self, const struct load *load);

@@ -17,12 +17,6 @@ struct err shop_open_nothing(const struct config *config, struct destination_set
 
 const struct destination_kind shop_nobody = {.name = "nobody", .open = shop_open_nothing};
 
-static void settled(void *self, struct load *load)
-{
-    struct shop *shop = self;
-    intake_settled(shop->intake, load);
-}
-
 static void left(void *self, struct load *load)
 {
     struct shop *shop = self;
@@ -81,7 +75,6 @@ static void open_stages(struct shop *shop, const struct worker *worker)
                                                     .destination_count = shop->destination_count,
                                                     .owner = rig->owner,
                                                     .seed = 3,
-                                                    .settled = settled,
                                                     .left = left,
                                                     .wanted = wanted,
                                                     .crowded = crowded,
