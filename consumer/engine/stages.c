@@ -97,8 +97,7 @@ static bool wanted(const struct stages *stages, const struct work *work)
     return stages->parts.wanted(stages->parts.self, work->load);
 }
 
-/* Phases in which an item stands between two steps and may be given back. */
-static bool between_steps(const struct work *work)
+bool stages_between_steps(const struct work *work)
 {
     switch (work->phase) {
     case PHASE_CLAIM:
@@ -120,7 +119,7 @@ static bool between_steps(const struct work *work)
 
 void stages_sleep(struct stages *stages, struct work *work, int64_t wait_ms)
 {
-    if (between_steps(work) && !wanted(stages, work)) {
+    if (stages_between_steps(work) && !wanted(stages, work)) {
         stages_enqueue(stages, work); /* to be given back now, not when it has slept */
         return;
     }
@@ -157,7 +156,7 @@ void stages_finish(struct stages *stages, struct work *work)
     stages->open--;
     metric_set(stages->metric_open, (int64_t)stages->open);
     load->open--;
-    if (next != NULL && !next->queued) { /* a sweep may have queued it already */
+    if (next != NULL && stages_is_idle(next)) { /* a sweep may have queued it already */
         stages_enqueue(stages, next);
     }
     stages->parts.left(stages->parts.self, load);
@@ -172,22 +171,6 @@ static void give_back(struct stages *stages, struct work *work)
     work->load->spoiled = true;
     work->given_back = true;
     stages_finish(stages, work);
-}
-
-void stages_restart(struct stages *stages, struct work *work)
-{
-    if (work->holding) {
-        stages_unslot(stages, work);
-    }
-    metric_add(stages->metric_lost_leases, 1);
-    work->lease_until_ms = 0;
-    timers_cancel(stages->parts.timers, &work->renew);
-    work->item.stage = 0;
-    work->item.in_doubt = false;
-    work->redo = false;
-    json_object_put(TAKE(work->item.memo));
-    work->phase = PHASE_CLAIM;
-    stages_enqueue(stages, work);
 }
 
 void stages_admit(struct stages *stages, struct work *work)
@@ -393,7 +376,7 @@ static void run(struct stages *stages, struct work *work)
 {
     failpoint(phase_points[work->phase]);
     failpoint(stage_of(stages, work)->name);
-    if (between_steps(work) && !wanted(stages, work)) {
+    if (stages_between_steps(work) && !wanted(stages, work)) {
         give_back(stages, work);
         return;
     }
@@ -405,8 +388,12 @@ static void run(struct stages *stages, struct work *work)
         park(stages, work);
         return;
     }
+    if (stages_between_steps(work) && work->overtaken) {
+        stages_start_over(stages, work);
+        return;
+    }
     bool view_gone = work->phase != PHASE_CLAIM && work->view != ledger_view(stages->parts.ledger);
-    if (between_steps(work) && view_gone) {
+    if (stages_between_steps(work) && view_gone) {
         stages_restart(stages, work);
         return;
     }
@@ -482,7 +469,7 @@ void stages_sweep(struct stages *stages)
         if (work->waiting) {
             stages_leave_queue(stages, work);
         }
-        if (between_steps(work)) {
+        if (stages_between_steps(work)) {
             stages_enqueue(stages, work);
         }
     }

@@ -267,11 +267,16 @@ void stages_launch(struct stages *stages, struct work *work)
     failpoint("sending");
     stages->parts.caller.start(stages->parts.caller.self, t);
     failpoint("sent");
+    if (t->may_send != NULL) {
+        stages_claim_ahead(stages, work);
+    }
 }
 
 void stages_send(struct stages *stages, struct work *work)
 {
-    if (stages_gate_passes(stages, work)) {
+    if (work->overtaken) {
+        stages_start_over(stages, work);
+    } else if (!stages_awaits_end(stages, work) && stages_gate_passes(stages, work)) {
         stages_launch(stages, work);
     }
 }

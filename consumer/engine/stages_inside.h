@@ -74,12 +74,26 @@ void stages_sleep(struct stages *stages, struct work *work, int64_t wait_ms);
 void stages_apply(struct stages *stages, struct work *work, struct step step);
 void stages_retry(struct stages *stages, struct work *work, const char *reason, int64_t floor_ms);
 void stages_doubt(struct stages *stages, struct work *work, const char *reason);
-void stages_restart(struct stages *stages, struct work *work); /* from the claim */
-void stages_finish(struct stages *stages, struct work *work);  /* out of here, settled or not */
+void stages_finish(struct stages *stages, struct work *work); /* out of here, settled or not */
 void stages_count_item(const char *reason);
+/* A phase in which an item stands between two steps and may be given back. */
+bool stages_between_steps(const struct work *work);
 /* What the item is told of the time: as it was when the question was asked that is being asked or
  * answered. An answer may be as old as its question. */
 void stages_tell_time(struct stages *stages, struct work *work, int64_t asked_ms);
+
+/* stages_line.c */
+/* In no list, and no timer or answer will bring it on. */
+bool stages_is_idle(const struct work *work);
+/* Its effect is under way: the next of its key claims meanwhile. */
+void stages_claim_ahead(struct stages *stages, struct work *work);
+/* Only its end is still to be written: the next of its key may prepare meanwhile. */
+void stages_close_work(struct stages *stages, struct work *work);
+/* True when the work waits here for the end of the one before it. */
+bool stages_awaits_end(struct stages *stages, struct work *work);
+void stages_start_over(struct stages *stages, struct work *work); /* when its turn comes */
+/* The lease went, or the view: from the claim. */
+void stages_restart(struct stages *stages, struct work *work);
 
 /* stages_lease.c */
 /* The item's keys in Redis: its order key's lease and its effect's record. */
@@ -88,11 +102,16 @@ void stages_name_keys(const struct stages *stages, struct work *work);
 span stages_word_of(const struct redis_reply *reply);
 /* The lease was granted to a request sent then. */
 void stages_hold_until(struct stages *stages, struct work *work, int64_t sent_ms);
-bool stages_lease_covers(struct stages *stages, const struct work *work, int64_t ms);
+bool stages_lease_covers(const struct stages *stages, const struct work *work, int64_t ms);
 /* How the lease may go, as the scripts call it: whoever has it next must know when a call of ours,
  * or of somebody before us, may still have its effect. */
 const char *stages_let_go(struct stages *stages, const struct work *work);
 void stages_release(struct stages *stages, struct work *work); /* without an outcome */
+/* The lease is one for all of a key's line. What the next one has through the one before it: */
+void stages_inherit(const struct stages *stages, struct work *next, const struct work *work);
+/* True when it does not go with this one, because another of the line has it, or now inherits it.
+ */
+bool stages_lease_stays(const struct stages *stages, const struct work *work);
 
 /* stages_ledger.c */
 void stages_claim(struct stages *stages, struct work *work);

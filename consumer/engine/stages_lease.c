@@ -67,7 +67,7 @@ void stages_hold_until(struct stages *stages, struct work *work, int64_t sent_ms
     timers_set(stages->parts.timers, &work->renew, sent_ms + lease / 3);
 }
 
-bool stages_lease_covers(struct stages *stages, const struct work *work, int64_t ms)
+bool stages_lease_covers(const struct stages *stages, const struct work *work, int64_t ms)
 {
     return stages->parts.dry || work->lease_until_ms - stages_now(stages) > ms;
 }
@@ -133,11 +133,42 @@ const char *stages_let_go(struct stages *stages, const struct work *work)
     return stages_now(stages) < work->quiet_since_ms ? "drop" : "release";
 }
 
+static bool holds(const struct stages *stages, const struct work *work)
+{
+    return work->lease_until_ms > 0 && work->view == ledger_view(stages->parts.ledger);
+}
+
+void stages_inherit(const struct stages *stages, struct work *next, const struct work *work)
+{
+    if (!holds(stages, work)) {
+        return;
+    }
+    bool longer = !holds(stages, next) || next->lease_until_ms < work->lease_until_ms;
+    bool louder = !holds(stages, next) || next->quiet_since_ms < work->quiet_since_ms;
+    next->quiet_since_ms = louder ? work->quiet_since_ms : next->quiet_since_ms;
+    next->lease_until_ms = longer ? work->lease_until_ms : next->lease_until_ms;
+    next->view = work->view;
+}
+
+bool stages_lease_stays(const struct stages *stages, const struct work *work)
+{
+    const struct work *before = order_before(work);
+    struct work *next = order_behind(work);
+    if (before != NULL && holds(stages, before)) {
+        return true;
+    }
+    if (next != NULL && holds(stages, next)) {
+        stages_inherit(stages, next, work);
+        return true;
+    }
+    return false;
+}
+
 void stages_release(struct stages *stages, struct work *work)
 {
     timers_cancel(stages->parts.timers, &work->renew);
-    if (work->lease_until_ms > 0 && ledger_is_open(stages->parts.ledger) &&
-        work->view == ledger_view(stages->parts.ledger)) {
+    if (holds(stages, work) && ledger_is_open(stages->parts.ledger) &&
+        !stages_lease_stays(stages, work)) {
         run_lease_script(stages, work, stages_let_go(stages, work), on_released);
     }
     work->lease_until_ms = 0;

@@ -118,17 +118,25 @@ static void claimed(struct stages *stages, struct work *work, const struct redis
     work->view = ledger_view(stages->parts.ledger);
     work->holder[0] = 0;
     work->busy = 0;
+    bool unknown = span_is(found, "absent") || span_is(found, "mine_unknown");
+    bool mine = span_is(found, "mine") || span_is(found, "mine_unknown");
     /* An absent lease says nothing of its last holder: a call of theirs may still be under way. In
      * a young view no lease does: Redis may have come back with one that is older than the call. */
-    int64_t known = span_is(found, "absent") ? 0 : ledger_view_age_ms(stages->parts.ledger);
+    int64_t known = unknown ? 0 : ledger_view_age_ms(stages->parts.ledger);
     int64_t left = longest_timeout(stages) - known;
     work->quiet_since_ms = now + (left > 0 ? left : 0);
+    if (mine && work->heir_view == work->view) {
+        work->quiet_since_ms = work->heir_quiet_ms; /* nothing was sent since */
+    }
     work->item.stage = 0;
     work->resume_stage = 0;
     work->refused = false;
     work->redo = false;
     work->item.in_doubt = false;
     work->phase = PHASE_ASK;
+    if (!order_runs(work)) {
+        return; /* it claimed ahead, and goes on when its turn comes */
+    }
     if (span_is(stages_word_of(reply), "open")) {
         resume(stages, work, redis_element(reply, 3)->text);
     } else if (work->load->job.redo) {
@@ -154,10 +162,14 @@ static void on_claim(void *self, enum ledger_result result, const struct redis_r
             return;
         }
         stages_count_item("settled_before");
+        stages_release(stages, work); /* which it may have from the item before it */
         stages_finish(stages, work);
     } else if (span_is(word, "busy")) {
-        somebody_else(stages, work, redis_element(reply, 1)->text);
-    } else {
+        stages_release(stages, work); /* somebody waits for what it had from the item before it */
+        if (order_runs(work)) {
+            somebody_else(stages, work, redis_element(reply, 1)->text);
+        }
+    } else if (order_runs(work) || span_is(word, "fresh")) {
         claimed(stages, work, reply);
     }
 }
@@ -168,16 +180,34 @@ static const char *again_word(const struct work *work)
     return work->load->job.again_dead ? "dead" : "";
 }
 
+/* Does it claim what an item before it has, or had? */
+static void note_heir(const struct stages *stages, struct work *work)
+{
+    const struct work *before = order_before(work);
+    if (before != NULL) {
+        stages_inherit(stages, work, before);
+    }
+    work->heir_view = work->lease_until_ms > stages_now(stages) ? work->view : 0;
+    work->heir_quiet_ms = work->quiet_since_ms;
+}
+
 void stages_claim(struct stages *stages, struct work *work)
 {
+    if (stages_awaits_end(stages, work)) {
+        return;
+    }
+    note_heir(stages, work);
     int64_t now = stages_now(stages);
     const struct job *job = &work->load->job;
     bool dead = work->holder[0] != 0 && work->holder_view == ledger_view(stages->parts.ledger) &&
                 now - work->holder_since_ms >= stages->parts.config->worker.lease_ms;
     char number[SPAN_WHOLE_ROOM];
-    span args[] = {span_text(stages->parts.owner), span_text(dead ? work->holder : ""), stages->ttl,
+    span args[] = {span_text(stages->parts.owner),
+                   span_text(dead ? work->holder : ""),
+                   stages->ttl,
                    span_text(job->redo ? "done" : again_word(work)),
-                   span_of_whole((int64_t)++stages->claims, number)};
+                   span_of_whole((int64_t)++stages->claims, number),
+                   span_text(work->heir_view != 0 ? "next" : "")};
     struct ledger_request request = {.script = &script_claim,
                                      .keys = work->keys,
                                      .key_count = 2,
@@ -357,6 +387,9 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
         LOG(LOG_INFO, "item_settled", L_SPAN("effect", work->item.effect_id),
             L_TEXT("outcome", work->step.reason), L_INT("attempts", work->attempts));
         stages_count_item(work->step.kind == STEP_DEAD ? "dead_letter" : work->step.reason);
+        if (order_is_closing(work)) { /* its lease did not go with the record */
+            stages_release(stages, work);
+        }
         stages_finish(stages, work);
     }
 }
@@ -395,9 +428,13 @@ void stages_record(struct stages *stages, struct work *work)
     struct buf record;
     buf_init(&record, WORK_ARENA_BYTES);
     make_record(stages, work, head_of(stages, work), &record);
+    if (work->step.kind == STEP_DONE) {
+        stages_close_work(stages, work);
+    }
+    bool release = work->step.kind != STEP_NEXT && !order_is_closing(work) &&
+                   !stages_lease_stays(stages, work);
     write_record(stages, work, buf_span(&record),
-                 (struct writing){
-                     .mode = "late", .release = work->step.kind != STEP_NEXT, .done = on_recorded});
+                 (struct writing){.mode = "late", .release = release, .done = on_recorded});
     buf_close(&record);
 }
 

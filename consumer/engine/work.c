@@ -169,7 +169,7 @@ void order_stir_stuck(struct order *order)
 
 static void drop_unused(struct order *order, struct order_key *key)
 {
-    if (key->first == NULL && key->tickets == NULL) {
+    if (key->first == NULL && key->closing == NULL && key->tickets == NULL) {
         take_out(key);
         struct order_key **in_bucket = find(order, span_of(key->name, key->name_len), key->hash);
         *in_bucket = key->next;
@@ -192,11 +192,9 @@ bool order_enter(struct order *order, struct work *work)
     return key->first == work;
 }
 
-struct work *order_leave(struct order *order, struct work *work)
+static void leave_line(struct order_key *key, struct work *work)
 {
-    struct order_key *key = TAKE(work->key);
     struct work **at = &key->first;
-    bool was_first = key->first == work;
     while (*at != work) {
         CHECK(*at != NULL);
         at = &(*at)->behind;
@@ -206,13 +204,80 @@ struct work *order_leave(struct order *order, struct work *work)
         key->last = at;
     }
     work->behind = NULL;
+}
+
+bool order_is_closing(const struct work *work)
+{
+    return work->key != NULL && work->key->closing == work;
+}
+
+bool order_runs(const struct work *work)
+{
+    return work->key->first == work || work->key->closing == work;
+}
+
+struct work *order_before(const struct work *work)
+{
+    const struct order_key *key = work->key;
+    struct work *before = key->first != work ? key->first : key->closing;
+    return order_is_closing(work) ? NULL : before;
+}
+
+struct work *order_behind(const struct work *work)
+{
+    return order_is_closing(work) ? work->key->first : work->behind;
+}
+
+struct work *order_close_work(struct work *work)
+{
+    struct order_key *key = work->key;
+    if (key->first != work || key->closing != NULL || work->behind == NULL) {
+        return NULL;
+    }
+    leave_line(key, work);
+    key->closing = work;
+    return key->first;
+}
+
+void order_reopen(struct work *work)
+{
+    struct order_key *key = work->key;
+    CHECK(key->closing == work);
+    key->closing = NULL;
+    work->behind = key->first;
+    key->first = work;
+    if (key->last == &key->first) {
+        key->last = &work->behind;
+    }
+}
+
+/* Who may run because the work is no more. */
+static struct work *leave(struct order_key *key, struct work *work)
+{
+    if (key->closing == work) {
+        key->closing = NULL;
+        struct work *next = key->first;
+        bool awaits = next != NULL && next->awaits;
+        if (awaits) {
+            next->awaits = false;
+        }
+        return awaits ? next : NULL;
+    }
+    bool was_first = key->first == work;
+    leave_line(key, work);
+    return was_first ? key->first : NULL;
+}
+
+struct work *order_leave(struct order *order, struct work *work)
+{
+    struct order_key *key = TAKE(work->key);
+    struct work *next = leave(key, work);
     key->count--;
     if (key->at != NULL) {
         CHECK(key->at->items > 0);
         key->at->items--;
         key->at = key->count > 0 ? key->at : NULL;
     }
-    struct work *next = was_first ? key->first : NULL;
     order_stir(order, key);
     drop_unused(order, key);
     return next;

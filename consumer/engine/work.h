@@ -124,6 +124,9 @@ struct work {
     int64_t lease_until_ms; /* on our monotonic clock; 0: no lease */
     int64_t claim_sent_ms;
     int64_t intend_sent_ms;
+    int64_t
+        heir_quiet_ms;    /* when it claims what the item before it holds: quiet_since_ms of that */
+    uint64_t heir_view;   /* in this view; 0: it does not */
     uint64_t lease_round; /* rises with each lease had: an answer about an earlier one is ignored */
     int64_t sent_ms;      /* the call */
     uint64_t view;        /* the ledger's view the lease was taken in */
@@ -133,6 +136,8 @@ struct work {
     uint64_t holder_view; /* the ledger's view that was seen in */
     unsigned busy;
 
+    bool awaits;     /* the end of the item before it, before it goes on */
+    bool overtaken;  /* the item before it goes back to work: it starts over */
     bool given_back; /* to whoever has the partition now: it is not settled */
     /* Where whoever takes this over goes on as long as the effect under way has not happened: the
      * first stage, or the one behind the last effect that was recorded. */
@@ -175,7 +180,8 @@ struct order_key {
     uint64_t hash;
     struct work *first; /* the one that may run */
     struct work **last;
-    size_t count;           /* of works */
+    struct work *closing;   /* was before it: only its end is still to be written */
+    size_t count;           /* of works, the closing one with them */
     struct destination *at; /* where the first one came to last: all of them count as there */
     struct ticket *tickets; /* behind the works, in order */
     struct ticket **tickets_last;
@@ -204,8 +210,19 @@ void order_init(struct order *order, size_t expected);
 void order_close(struct order *order);
 /* Puts the work behind the others of its order key; true when it may run now. */
 bool order_enter(struct order *order, struct work *work);
-/* Takes the running work out; returns the one that may run now, NULL when there is none. */
+/* Takes the work out; returns the one that may run now because of that, NULL when there is none. */
 struct work *order_leave(struct order *order, struct work *work);
+/* Only the end of the running work is still to be written: the next one may run beside that, and is
+ * returned. NULL when there is none, or an earlier one is closing, or it is not its turn. */
+struct work *order_close_work(struct work *work);
+/* The closing work is not at its end after all: it is before all others again. */
+void order_reopen(struct work *work);
+bool order_is_closing(const struct work *work);
+/* Is it its turn, or is it closing? */
+bool order_runs(const struct work *work);
+/* Who is before it in its line, the closing work included; NULL when nobody is. */
+struct work *order_before(const struct work *work);
+struct work *order_behind(const struct work *work);
 
 /* The key's first ticket is to be looked at: it may have room. Whatever here gives it some says so
  * by itself. */

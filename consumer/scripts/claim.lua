@@ -10,12 +10,15 @@
 --         shall be walked once more, or ""
 --       5 a number that this owner gives no other claim: a lease that was let go and taken again
 --         counts its grants anew, and must not look like the one that was seen before
+--       6 "next" when the lease is this owner's through an item before this one, of the same key: it
+--         does not go from item to item while another owner waits for it
 -- Returns {word, text, journal}
 --   settled  the effect's record: done or dead; the lease was not touched
---   busy     "owner:claim:grants" of who has it; never in a dry run, which takes no lease
---   fresh    "absent" | "free" | "mine" | "stolen": how the lease was found; no record.
---            Absent, too, when it was let go with a call under way, or is mine since a
---            claim that found it so and of which no answer came: nobody knows
+--   busy     "owner:claim:grants" of who has it, or "waited for"; never in a dry run, which takes
+--            no lease
+--   fresh    "absent" | "free" | "mine" | "mine_unknown" | "stolen": how the lease was found; no
+--            record. Absent, too, when it was let go with a call under way: nobody knows; and mine
+--            but unknown since a claim of mine that found it absent
 --            ("held" in a dry run: somebody else has it)
 --   open     the same, and the record as a fourth element: intended, next, or the settled one
 --
@@ -40,7 +43,11 @@ if owner and owner ~= '' and owner ~= ARGV[1] then
         return answer('busy', holder, {})
     end
 elseif owner == ARGV[1] then
-    found = lease[5] == '1' and 'absent' or 'mine'
+    found = lease[5] == '1' and 'mine_unknown' or 'mine'
+    local waits = redis.call('HGET', KEYS[1], 'w')
+    if live and ARGV[6] == 'next' and waits and waits ~= ARGV[1] then
+        return answer('busy', 'waited for', {})
+    end
 elseif owner == '' then
     found = lease[5] == '1' and 'absent' or 'free'
     local reserved = lease[3]
@@ -54,7 +61,7 @@ if redis.call('HGET', KEYS[1], 'w') == ARGV[1] then
     write('HDEL', KEYS[1], 'w')
 end
 write('HSET', KEYS[1], 'o', ARGV[1], 'c', ARGV[5], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0,
-    'u', found == 'absent' and '1' or '')
+    'u', (found == 'absent' or found == 'mine_unknown') and '1' or '')
 write('PEXPIRE', KEYS[1], ARGV[3])
 if effect then
     return answer('open', found, {}, effect)

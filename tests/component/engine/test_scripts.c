@@ -18,7 +18,7 @@ static void test_claim_one_after_the_other(void **state)
         {"its key ends by itself", {"lives", "1", "@l"}, "true"},
         {"again: mine, and still nobody knows of calls before",
          {"claim", "2", "@l", "@e", "me", "", TTL, "", "7"},
-         "[fresh,absent,[]]"},
+         "[fresh,mine_unknown,[]]"},
         {"one grant more", {"lease_of", "1", "@l"}, "[me,2,-,,0]"},
         {"another: busy", {"claim", "2", "@l", "@e", "she", "", TTL, "", "7"}, "[busy,me:7:2,[]]"},
         {"and waits", {"lease_of", "1", "@l"}, "[me,2,she,,0]"},
