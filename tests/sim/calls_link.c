@@ -76,6 +76,11 @@ void calls_link_heal(void)
     fair = true;
 }
 
+static bool is_effect(const struct post *post)
+{
+    return post->request.kind == VENDOR_CREATE || post->request.kind == VENDOR_COMMENT;
+}
+
 /* ---- the outcome, as the client sees it -------------------------------------------------- */
 
 static void finish(struct post *post, int transport, bool reached)
@@ -135,6 +140,10 @@ static void on_answer(void *self)
         finish(post, CURLE_OPERATION_TIMEDOUT, true);
         return;
     }
+    if (is_effect(post) && post->status >= 200 && post->status < 300 &&
+        post->weather != WEATHER_GARBAGE) {
+        truth_answered(post->request.theme, post->request.told[0]);
+    }
     bool broke = post->weather == WEATHER_LOST_BEFORE || post->weather == WEATHER_LOST_AFTER ||
                  post->weather == WEATHER_LATE_EFFECT;
     finish(post, broke ? CURLE_RECV_ERROR : CURLE_OK, true);
@@ -159,11 +168,6 @@ static void on_effect(void *self)
         buf_add(&post->body, buf_span(&body));
     }
     buf_close(&body);
-}
-
-static bool is_effect(const struct post *post)
-{
-    return post->request.kind == VENDOR_CREATE || post->request.kind == VENDOR_COMMENT;
 }
 
 static enum weather draw_weather(void)

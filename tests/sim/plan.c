@@ -213,14 +213,23 @@ static void add_faults(const enum fault *kinds, size_t kind_count, int times)
 }
 
 /* In some seeds what is rare together comes together: keys that change hands while their calls'
- * effects are late, and a ledger that is lost again while the broker still has its lines. */
+ * effects are late, owners that end then, with or without Redis, and a ledger that is lost again
+ * while the broker still has its lines. A short settling time hides none of it. */
 static void draw_season(void)
 {
     static const enum fault hands[] = {FAULT_REBALANCE, FAULT_REBALANCE, FAULT_DRAIN};
+    static const enum fault ends[] = {FAULT_KILL, FAULT_KILL_POINT, FAULT_DRAIN, FAULT_REDIS_EMPTY,
+                                      FAULT_REDIS_ROLLBACK};
     static const enum fault losses[] = {FAULT_REDIS_EMPTY, FAULT_REDIS_ROLLBACK, FAULT_BROKER_SLOW,
                                         FAULT_BROKER_SLOW};
     switch (world_seed() % 10) {
+    case 2:
+        plan.settle_ms = 2000;
+        plan.weather[WEATHER_LATE_EFFECT] += 300;
+        add_faults(ends, COUNT_OF(ends), (int)between(4, 10));
+        break;
     case 4:
+        plan.settle_ms = 2000;
         plan.weather[WEATHER_5XX_AFTER] += 200;
         plan.weather[WEATHER_LATE_EFFECT] += 100;
         add_faults(hands, COUNT_OF(hands), (int)between(4, 10));

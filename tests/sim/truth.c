@@ -2,7 +2,8 @@
  *
  * What is checked the moment it happens:
  *   one ticket a theme, one telling an interview and theme
- *   intended is in the changelog before an effect leaves, done only after it happened
+ *   intended is in the changelog before an effect leaves, done only after it happened, and
+ *   before the owner sends the next one on the theme
  *   no offset is stored or committed above a record that is not settled
  *   a dead letter has a reason that this history gives
  */
@@ -21,6 +22,7 @@ static struct {
     struct truth_item items[PLAN_INTERVIEWS_MAX][PLAN_THEMES_MAX];
     bool ticket[PLAN_THEMES_MAX];
     bool filed[PLAN_THEMES_MAX];                            /* the changelog says so */
+    int answered[PLAN_THEMES_MAX];                          /* whose effect was last, plus one */
     char status[PLAN_THEMES_MAX][16];                       /* the theme's, in the changelog */
     bool garbage[PLAN_PARTITIONS_MAX][PLAN_DELIVERIES_MAX]; /* it has its letter */
     bool rewound;
@@ -205,6 +207,32 @@ static void effect_key(int interview, int theme, char *out, size_t room)
                    TRUTH_SOURCE, name_of(interview), what);
 }
 
+void truth_answered(int theme, int interview)
+{
+    truth.answered[theme] = interview + 1;
+}
+
+/* What was answered before, to the same owner, is written down. */
+static void check_end_before(int theme, int interview, struct json_object *record)
+{
+    char key[256];
+    struct json_object *before = NULL;
+    int answered = truth.answered[theme] - 1;
+    if (answered < 0 || answered == interview) {
+        return;
+    }
+    memcpy(key, "S:", 2);
+    effect_key(answered, theme, key + 2, sizeof(key) - 2);
+    const struct broker_record *last = broker_last(span_text(key));
+    if (last != NULL && !failed(json_parse(last->value, &before)) &&
+        span_is(json_text_at(before, "/s"), "intended") &&
+        span_equal(json_text_at(before, "/o"), json_text_at(record, "/o"))) {
+        world_violated("an effect of %s on %s leaves, and the end of %s is not in the changelog",
+                       name_of(interview), plan_get()->themes[theme].id, name_of(answered));
+    }
+    json_object_put(before);
+}
+
 void truth_sending(int theme, int interview, const char *stage)
 {
     char key[256];
@@ -220,6 +248,7 @@ void truth_sending(int theme, int interview, const char *stage)
             "%s on %s: the %s leaves, and the changelog does not say that it is intended",
             name_of(interview), what, stage);
     }
+    check_end_before(theme, interview, record);
     json_object_put(record);
 }
 

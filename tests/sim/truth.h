@@ -32,6 +32,7 @@ struct truth_item *truth_item(int interview, int theme);
 void truth_line(span key, span value);                 /* the changelog has it */
 void truth_letter(const struct outbox_record *record); /* the dead letters have it */
 void truth_sending(int theme, int interview, const char *stage);
+void truth_answered(int theme, int interview); /* an effect, clearly, to a process that lives */
 void truth_created(int theme, const int *interviews, size_t count);
 void truth_commented(int theme, int interview);
 /* A worker stores an offset with its consumer, or the coordinator takes it. */
