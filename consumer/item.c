@@ -59,6 +59,21 @@ void item_memo_set_number(struct item *item, const char *name, int64_t value)
     set(item, name, json_object_new_int64(value));
 }
 
+struct json_object *reply_json(const struct reply *reply)
+{
+    struct reply_tree *tree = reply->tree;
+    if (tree == NULL) {
+        return NULL; /* a script's */
+    }
+    if (!tree->read) {
+        tree->read = true;
+        if (failed(json_parse_in(reply->arena, reply->body, &tree->json))) {
+            tree->json = NULL; /* the stage decides what an unreadable body means */
+        }
+    }
+    return tree->json;
+}
+
 span reply_header(const struct reply *reply, const char *name)
 {
     for (size_t i = 0; i < reply->header_count; i++) {

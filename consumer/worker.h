@@ -168,16 +168,25 @@ struct reply_header {
 };
 
 /* Lives until answered returns. */
+/* A body's tree, from when it is first asked for. */
+struct reply_tree {
+    bool read;
+    struct json_object *json;
+};
+
 struct reply {
-    int status;               /* HTTP */
-    span body;                /* HTTP */
-    struct json_object *json; /* the body when it is JSON, else NULL */
+    int status;              /* HTTP */
+    span body;               /* HTTP */
+    struct reply_tree *tree; /* HTTP: see reply_json */
     const struct reply_header *headers;
     size_t header_count;
     const struct redis_reply *script; /* what the script returned, without its journal */
     struct arena *arena;
 };
 
+/* The body when it is JSON, else NULL; it lives as long as the reply's arena. It is read when it is
+ * first asked for: of many answers the status says it all. */
+struct json_object *reply_json(const struct reply *reply);
 /* The header's value, .len 0 when absent; ASCII case does not matter. */
 span reply_header(const struct reply *reply, const char *name);
 

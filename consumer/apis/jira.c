@@ -43,8 +43,8 @@ static struct err open_jira(const struct config *config, struct destination_sett
  */
 static void explain(const struct reply *reply, struct buf *out)
 {
-    struct json_object *messages = json_at(reply->json, "/errorMessages");
-    struct json_object *errors = json_at(reply->json, "/errors");
+    struct json_object *messages = json_at(reply_json(reply), "/errorMessages");
+    struct json_object *errors = json_at(reply_json(reply), "/errors");
     if (json_object_is_type(messages, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(messages); i++) {
             buf_add(out, json_text(json_object_array_get_idx(messages, i)));
@@ -59,7 +59,7 @@ static void explain(const struct reply *reply, struct buf *out)
             buf_add_text(out, " ");
         }
     }
-    if (reply->json == NULL && reply->body.len > 0) {
+    if (reply_json(reply) == NULL && reply->body.len > 0) {
         buf_add(out, span_of(reply->body.at, span_cut_utf8(reply->body, 200)));
     }
 }
@@ -260,7 +260,7 @@ struct err jira_comments(struct call *call, span issue, int64_t start)
 
 bool jira_search_read(const struct reply *reply, struct jira_found *found)
 {
-    struct json_object *issues = json_at(reply->json, "/issues");
+    struct json_object *issues = json_at(reply_json(reply), "/issues");
     *found = (struct jira_found){0};
     if (!json_object_is_type(issues, json_type_array)) {
         return false;
@@ -278,14 +278,14 @@ bool jira_search_read(const struct reply *reply, struct jira_found *found)
 
 bool jira_created_read(const struct reply *reply, span *id, span *key)
 {
-    *id = json_text_at(reply->json, "/id");
-    *key = json_text_at(reply->json, "/key");
+    *id = json_text_at(reply_json(reply), "/id");
+    *key = json_text_at(reply_json(reply), "/key");
     return id->len > 0 && key->len > 0;
 }
 
 bool jira_commented_read(const struct reply *reply, span *id)
 {
-    *id = json_text_at(reply->json, "/id");
+    *id = json_text_at(reply_json(reply), "/id");
     return id->len > 0;
 }
 
@@ -309,12 +309,13 @@ static bool names(struct json_object *comment, const char *member, span value)
 struct jira_page jira_comments_read(const struct reply *reply, const char *member, span value)
 {
     struct jira_page page = {0};
-    struct json_object *comments = json_at(reply->json, "/comments");
+    struct json_object *comments = json_at(reply_json(reply), "/comments");
     int64_t start = 0;
     int64_t total = 0;
     if (!json_object_is_type(comments, json_type_array) ||
-        !json_whole(json_at(reply->json, "/startAt"), &start) ||
-        !json_whole(json_at(reply->json, "/total"), &total) || start < 0 || start > INT32_MAX) {
+        !json_whole(json_at(reply_json(reply), "/startAt"), &start) ||
+        !json_whole(json_at(reply_json(reply), "/total"), &total) || start < 0 ||
+        start > INT32_MAX) {
         return page;
     }
     page.readable = true;

@@ -217,14 +217,13 @@ static void on_transfer(void *self, struct transfer *t)
         stages_turn_back(stages, work);
         return;
     }
+    struct reply_tree tree = {0};
     struct reply reply = {.status = t->status,
                           .body = buf_span(&t->reply_body),
+                          .tree = &tree,
                           .headers = t->headers,
                           .header_count = t->header_count,
                           .arena = &work->call_arena};
-    if (reply.body.len > 0 && failed(json_parse_in(&work->call_arena, reply.body, &reply.json))) {
-        reply.json = NULL; /* the stage decides what an unreadable body means */
-    }
     stages_tell_time(stages, work, work->sent_ms);
     count_call(stages, work, t);
     note_detail(work, t, &reply);

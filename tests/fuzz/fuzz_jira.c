@@ -31,20 +31,18 @@ static void read_comments(const struct reply *reply, span value)
     CHECK(page.readable || (!page.found && !page.more));
     CHECK(!page.found || !page.more);
     if (page.more) {
-        CHECK(json_whole(json_at(reply->json, "/startAt"), &start) && page.next > start);
+        CHECK(json_whole(json_at(reply_json(reply), "/startAt"), &start) && page.next > start);
     }
 }
 
 static void read_reply(struct arena *arena, span body, span value)
 {
-    struct reply reply = {.status = 200, .body = body, .arena = arena};
+    struct reply_tree tree = {0};
+    struct reply reply = {.status = 200, .body = body, .tree = &tree, .arena = arena};
     struct jira_found found;
     struct buf words;
     span id;
     span key;
-    if (failed(json_parse_in(arena, body, &reply.json))) {
-        reply.json = NULL;
-    }
     if (jira_search_read(&reply, &found) && found.count > 0) {
         CHECK(found.id.len > 0);
         fuzz_touch(found.id);

@@ -46,7 +46,7 @@ static struct err ask_find(struct item *item, struct call *call)
 static struct step read_find(struct item *item, const struct reply *reply)
 {
     (void)item;
-    struct json_object *found = json_at(reply->json, "/found");
+    struct json_object *found = json_at(reply_json(reply), "/found");
     if (!json_object_is_type(found, json_type_boolean)) {
         return step_unclear("unreadable");
     }
@@ -60,7 +60,7 @@ static struct err ask_create(struct item *item, struct call *call)
 
 static struct step read_create(struct item *item, const struct reply *reply)
 {
-    item_memo_set(item, "id", json_text_at(reply->json, "/id"));
+    item_memo_set(item, "id", json_text_at(reply_json(reply), "/id"));
     return step_next(KEEP);
 }
 

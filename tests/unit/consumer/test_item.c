@@ -96,6 +96,27 @@ static void the_table_of_workers(void **state)
     assert_null(workers_find(""));
 }
 
+static void a_body_is_read_when_it_is_asked_for(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct reply_tree tree = {0};
+    struct reply reply = {.body = span_text("{\"id\":7}"), .tree = &tree, .arena = &arena};
+    arena_init(&arena, 1 << 20);
+    assert_null(arena.chunks);
+    struct json_object *json = reply_json(&reply);
+    assert_int_equal(json_object_get_int(json_at(json, "/id")), 7);
+    assert_ptr_equal(reply_json(&reply), json); /* once */
+    arena_close(&arena);                        /* and it goes with the arena */
+    tree = (struct reply_tree){0};
+    reply.body = span_text("<html>");
+    assert_null(reply_json(&reply));
+    assert_null(reply_json(&reply));
+    reply.tree = NULL;
+    assert_null(reply_json(&reply));
+    arena_close(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +124,7 @@ int main(void)
         cmocka_unit_test(what_was_set_is_there),
         cmocka_unit_test(it_survives_the_ledger),
         cmocka_unit_test(the_table_of_workers),
+        cmocka_unit_test(a_body_is_read_when_it_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

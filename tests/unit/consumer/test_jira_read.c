@@ -7,19 +7,21 @@
 
 #include "tests/unit/consumer/kit.h"
 
-/* The reply with this body, as the engine makes it: json is NULL when the body is none. */
+static struct arena arena;
+static struct reply_tree tree;
+
+/* The reply with this body, as the engine makes it. One at a time. */
 static struct reply reply_of(const char *body)
 {
-    struct reply reply = {.status = 200, .body = span_text(body)};
-    if (failed(json_parse(reply.body, &reply.json))) {
-        reply.json = NULL;
-    }
-    return reply;
+    arena_init(&arena, 1 << 20);
+    tree = (struct reply_tree){0};
+    return (struct reply){.status = 200, .body = span_text(body), .tree = &tree, .arena = &arena};
 }
 
 static void close_reply(struct reply *reply)
 {
-    json_object_put(TAKE(reply->json));
+    reply->tree = NULL;
+    arena_close(&arena);
 }
 
 /* ---- search ------------------------------------------------------------------------------- */
