@@ -303,8 +303,7 @@ static bool may_go_back(struct intake *intake, const struct order_key *key)
     bool may = true;
     for (const struct work *work = key->first; work != NULL && may; work = work->behind) {
         const struct load *load = work->load;
-        may = intake_wants(intake, load) && !load->late && !work->queued && !work->owed &&
-              !timer_is_set(&work->timer);
+        may = intake_wants(intake, load) && !load->late && work_is_idle(work) && !work->holding;
     }
     return may;
 }

@@ -156,7 +156,7 @@ void stages_finish(struct stages *stages, struct work *work)
     stages->open--;
     metric_set(stages->metric_open, (int64_t)stages->open);
     load->open--;
-    if (next != NULL && stages_is_idle(next)) { /* a sweep may have queued it already */
+    if (next != NULL && work_is_idle(next)) { /* a sweep may have queued it already */
         stages_enqueue(stages, next);
     }
     stages->parts.left(stages->parts.self, load);

@@ -83,8 +83,6 @@ bool stages_between_steps(const struct work *work);
 void stages_tell_time(struct stages *stages, struct work *work, int64_t asked_ms);
 
 /* stages_line.c */
-/* In no list, and no timer or answer will bring it on. */
-bool stages_is_idle(const struct work *work);
 /* Its effect is under way: the next of its key claims meanwhile. */
 void stages_claim_ahead(struct stages *stages, struct work *work);
 /* Only its end is still to be written: the next of its key may prepare meanwhile. */
@@ -109,9 +107,6 @@ const char *stages_let_go(struct stages *stages, const struct work *work);
 void stages_release(struct stages *stages, struct work *work); /* without an outcome */
 /* The lease is one for all of a key's line. What the next one has through the one before it: */
 void stages_inherit(const struct stages *stages, struct work *next, const struct work *work);
-/* True when it does not go with this one, because another of the line has it, or now inherits it.
- */
-bool stages_lease_stays(const struct stages *stages, const struct work *work);
 
 /* stages_ledger.c */
 void stages_claim(struct stages *stages, struct work *work);

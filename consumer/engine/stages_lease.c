@@ -150,7 +150,9 @@ void stages_inherit(const struct stages *stages, struct work *next, const struct
     next->view = work->view;
 }
 
-bool stages_lease_stays(const struct stages *stages, const struct work *work)
+/* True when it does not go with this one, because another of the line has it, or now inherits it.
+ */
+static bool lease_stays(const struct stages *stages, const struct work *work)
 {
     const struct work *before = order_before(work);
     struct work *next = order_behind(work);
@@ -167,8 +169,7 @@ bool stages_lease_stays(const struct stages *stages, const struct work *work)
 void stages_release(struct stages *stages, struct work *work)
 {
     timers_cancel(stages->parts.timers, &work->renew);
-    if (holds(stages, work) && ledger_is_open(stages->parts.ledger) &&
-        !stages_lease_stays(stages, work)) {
+    if (holds(stages, work) && !lease_stays(stages, work) && ledger_is_open(stages->parts.ledger)) {
         run_lease_script(stages, work, stages_let_go(stages, work), on_released);
     }
     work->lease_until_ms = 0;

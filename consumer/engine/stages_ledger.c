@@ -124,9 +124,8 @@ static void claimed(struct stages *stages, struct work *work, const struct redis
      * a young view no lease does: Redis may have come back with one that is older than the call. */
     int64_t known = unknown ? 0 : ledger_view_age_ms(stages->parts.ledger);
     int64_t left = longest_timeout(stages) - known;
-    work->quiet_since_ms = now + (left > 0 ? left : 0);
-    if (mine && work->heir_view == work->view) {
-        work->quiet_since_ms = work->heir_quiet_ms; /* nothing was sent since */
+    if (!mine || work->heir_view != work->view) { /* else it is what the one before it knew */
+        work->quiet_since_ms = now + (left > 0 ? left : 0);
     }
     work->item.stage = 0;
     work->resume_stage = 0;
@@ -188,7 +187,6 @@ static void note_heir(const struct stages *stages, struct work *work)
         stages_inherit(stages, work, before);
     }
     work->heir_view = work->lease_until_ms > stages_now(stages) ? work->view : 0;
-    work->heir_quiet_ms = work->quiet_since_ms;
 }
 
 void stages_claim(struct stages *stages, struct work *work)
@@ -354,6 +352,25 @@ void stages_intend(struct stages *stages, struct work *work)
     buf_close(&record);
 }
 
+static void end(struct stages *stages, struct work *work)
+{
+    if (!work->released) { /* with the record */
+        stages_release(stages, work);
+    }
+    stages_finish(stages, work);
+}
+
+/* Its end is not written yet, and who knows when: whoever waits for that is to hold no slot. */
+static void on_delay(struct stages *stages, struct work *work)
+{
+    struct work *next = order_is_closing(work) ? order_behind(work) : NULL;
+    if (next != NULL && next->awaits && next->holding) {
+        stages_unslot(stages, next);
+        next->phase = PHASE_SLOT;
+    }
+    stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
+}
+
 static void on_recorded(void *self, enum ledger_result result, const struct redis_reply *reply)
 {
     struct work *work = self;
@@ -361,7 +378,7 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
     work->owed = false;
     if (result != LEDGER_OK) {
         /* What happened must be written, in this view or the next. */
-        stages_sleep(stages, work, STAGES_LEDGER_RETRY_MS);
+        on_delay(stages, work);
         return;
     }
     span word = stages_word_of(reply);
@@ -382,15 +399,12 @@ static void on_recorded(void *self, enum ledger_result result, const struct redi
             L_TEXT("reason", work->step.reason),
             L_INT("wait_ms", work->step.due_ms - clock_wall_ms(stages->parts.clock)));
         stages_count_item("later");
-        stages_finish(stages, work);
+        end(stages, work);
     } else {
         LOG(LOG_INFO, "item_settled", L_SPAN("effect", work->item.effect_id),
             L_TEXT("outcome", work->step.reason), L_INT("attempts", work->attempts));
         stages_count_item(work->step.kind == STEP_DEAD ? "dead_letter" : work->step.reason);
-        if (order_is_closing(work)) { /* its lease did not go with the record */
-            stages_release(stages, work);
-        }
-        stages_finish(stages, work);
+        end(stages, work);
     }
 }
 
@@ -431,10 +445,9 @@ void stages_record(struct stages *stages, struct work *work)
     if (work->step.kind == STEP_DONE) {
         stages_close_work(stages, work);
     }
-    bool release = work->step.kind != STEP_NEXT && !order_is_closing(work) &&
-                   !stages_lease_stays(stages, work);
+    work->released = work->step.kind != STEP_NEXT && work->key->count == 1;
     write_record(stages, work, buf_span(&record),
-                 (struct writing){.mode = "late", .release = release, .done = on_recorded});
+                 (struct writing){.mode = "late", .release = work->released, .done = on_recorded});
     buf_close(&record);
 }
 

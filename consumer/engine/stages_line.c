@@ -15,12 +15,6 @@
  */
 #include "consumer/engine/stages_inside.h"
 
-bool stages_is_idle(const struct work *work)
-{
-    return !work->queued && !work->owed && !work->waiting && !work->gated &&
-           !timer_is_set(&work->timer);
-}
-
 static bool same_effect(const struct work *a, const struct work *b)
 {
     return span_equal(a->item.effect_id, b->item.effect_id);
@@ -29,8 +23,8 @@ static bool same_effect(const struct work *a, const struct work *b)
 void stages_claim_ahead(struct stages *stages, struct work *work)
 {
     struct work *next = order_behind(work);
-    if (next == NULL || !stages_is_idle(next) || next->phase != PHASE_CLAIM || work->redo ||
-        next->load->job.redo || !ledger_is_open(stages->parts.ledger) ||
+    if (next == NULL || !work_is_idle(next) || next->phase != PHASE_CLAIM || work->redo ||
+        next->load->job.redo || same_effect(work, next) || !ledger_is_open(stages->parts.ledger) ||
         !stages->parts.wanted(stages->parts.self, next->load)) {
         return;
     }
@@ -43,7 +37,7 @@ void stages_close_work(struct stages *stages, struct work *work)
     if (next != NULL) {
         stages_inherit(stages, next, work);
     }
-    if (next != NULL && stages_is_idle(next)) {
+    if (next != NULL && work_is_idle(next)) {
         stages_enqueue(stages, next);
     }
 }
@@ -84,7 +78,9 @@ void stages_start_over(struct stages *stages, struct work *work)
 static void overtake(struct stages *stages, struct work *work)
 {
     work->overtaken = true;
-    if (stages_is_idle(work) || (stages_between_steps(work) && timer_is_set(&work->timer))) {
+    work->lease_until_ms = 0; /* it was one with that of the work before it */
+    timers_cancel(stages->parts.timers, &work->renew);
+    if (work_is_idle(work) || (stages_between_steps(work) && timer_is_set(&work->timer))) {
         stages_start_over(stages, work);
     }
 }

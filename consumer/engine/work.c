@@ -51,6 +51,12 @@ void pool_return(struct pool *pool, struct work *work)
     pool->returned++;
 }
 
+bool work_is_idle(const struct work *work)
+{
+    return !work->queued && !work->owed && !work->waiting && !work->gated &&
+           !timer_is_set(&work->timer);
+}
+
 void order_init(struct order *order, size_t expected)
 {
     *order = (struct order){.bucket_count = 64};

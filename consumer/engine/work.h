@@ -124,9 +124,7 @@ struct work {
     int64_t lease_until_ms; /* on our monotonic clock; 0: no lease */
     int64_t claim_sent_ms;
     int64_t intend_sent_ms;
-    int64_t
-        heir_quiet_ms;    /* when it claims what the item before it holds: quiet_since_ms of that */
-    uint64_t heir_view;   /* in this view; 0: it does not */
+    uint64_t heir_view;   /* it claims what an item before it holds, in this view; 0: it does not */
     uint64_t lease_round; /* rises with each lease had: an answer about an earlier one is ignored */
     int64_t sent_ms;      /* the call */
     uint64_t view;        /* the ledger's view the lease was taken in */
@@ -137,6 +135,7 @@ struct work {
     unsigned busy;
 
     bool awaits;     /* the end of the item before it, before it goes on */
+    bool released;   /* its lease goes with the record that is being written */
     bool overtaken;  /* the item before it goes back to work: it starts over */
     bool given_back; /* to whoever has the partition now: it is not settled */
     /* Where whoever takes this over goes on as long as the effect under way has not happened: the
@@ -172,6 +171,8 @@ void pool_init(struct pool *pool, size_t count);
 void pool_close(struct pool *pool);
 struct work *pool_take(struct pool *pool); /* NULL when all are used */
 void pool_return(struct pool *pool, struct work *work);
+/* In no list, and no timer or answer will bring it on. */
+bool work_is_idle(const struct work *work);
 
 /* ---- order keys ---- */
 

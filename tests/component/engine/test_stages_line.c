@@ -77,6 +77,29 @@ static void test_next_prepares_and_its_effect_waits(void **state)
                                            "GET /find/b;POST /create/b;POST /tell/b;");
 }
 
+/* While the end cannot be written the one that waits for it holds no slot. */
+static void test_an_end_that_is_late_holds_no_slot(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct work *b = NULL;
+    (void)until_closing(bench, &b);
+    until_next_waits(bench);
+    while (rig->outbox.unanswered == 0) {
+        rig_move(rig, 10);
+    }
+    acknowledge(rig, false);
+    assert_int_equal(rig->to.calls_out, 0);
+    rig->outbox.by_itself = true;
+    rig_move(rig, SECOND);
+    assert_int_equal(rig->to.calls_out, 1);
+    serve_one(bench, "POST /create/b");
+    vendor_serve(&bench->vendor, rig, MINUTE);
+    assert_int_equal(rig->settled, 2);
+    assert_string_equal(bench->vendor.log, "GET /find/a;POST /create/a;POST /tell/a;"
+                                           "GET /find/b;POST /create/b;POST /tell/b;");
+}
+
 static void test_next_waits_at_its_first_question_no_longer(void **state)
 {
     struct bench *bench = *state;
@@ -97,12 +120,13 @@ static void test_the_same_effect_again_waits_for_the_end(void **state)
     struct bench *bench = *state;
     struct rig *rig = &bench->rig;
     (void)rig_admit(rig, "a", "k");
-    (void)rig_admit(rig, "a", "k");
+    const struct work *again = rig_admit(rig, "a", "k");
     rig_settle(rig);
     serve_one(bench, "GET /find/a");
     serve_one(bench, "POST /create/a");
     rig->outbox.by_itself = false;
     serve_one(bench, "POST /tell/a");
+    assert_int_equal(again->claim_sent_ms, 0); /* nor was it claimed ahead */
     assert_int_equal(rig->caller.open_count, 0);
     assert_int_equal(rig->outbox.unanswered, 1); /* the end's line, and nothing of a doubt */
     acknowledge(rig, true);
@@ -154,6 +178,26 @@ static void test_settled_before_beside_an_end(void **state)
     rig_settle(rig);
     assert_int_equal(rig->settled, 2);
     assert_string_equal(bench_lease(bench, "k", "o"), "");
+}
+
+/* Its end is written beside another's, and nobody is behind it then. */
+static void test_two_ends_at_once(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    (void)redis_say(bench->plain, "SET", EFFECT "b",
+                    "{\"s\":\"intended\",\"g\":\"tell\",\"b\":\"find\",\"o\":\"gone\"}", NULL);
+    struct work *b = NULL;
+    (void)until_closing(bench, &b);
+    assert_int_equal(b->phase, PHASE_RECORD); /* in doubt, of which nobody can be asked */
+    assert_int_equal(rig->outbox.unanswered, 2);
+    acknowledge(rig, true);
+    assert_string_equal(bench_lease(bench, "k", "o"), "me");
+    acknowledge(rig, true);
+    assert_int_equal(rig->settled, 2);
+    assert_string_equal(bench_record(bench, "b", "k"), "done:in_doubt");
+    assert_string_equal(bench_lease(bench, "k", "o"), "");
+    rig->outbox.by_itself = true;
 }
 
 /* The claim of the last one is on its way when the first one's end stands: the lease is not let go
@@ -407,6 +451,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_settled_before_while_another_is_at_work, bench_open,
                                         bench_close),
         cmocka_unit_test_setup_teardown(test_settled_before_beside_an_end, bench_open, bench_close),
+        cmocka_unit_test_setup_teardown(test_an_end_that_is_late_holds_no_slot, bench_open,
+                                        bench_close),
+        cmocka_unit_test_setup_teardown(test_two_ends_at_once, bench_open, bench_close),
         cmocka_unit_test_setup_teardown(test_claim_on_its_way_at_the_end, bench_open, bench_close),
         cmocka_unit_test_setup_teardown(test_redo_behind_another, bench_open, bench_close),
         cmocka_unit_test_setup_teardown(test_given_back_while_another_is_at_work, bench_open,
