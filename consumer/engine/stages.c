@@ -3,7 +3,7 @@
  * The steps of an item: which phase runs, what an answer leads to, and the end.
  * An item is always in one place: running, waiting for an answer that is owed,
  * asleep on its timer, in a queue for a slot, parked until the ledger opens, or
- * behind another of its order key. One thread.
+ * behind another of its order key (stages_line.c). One thread.
  */
 #include "consumer/engine/stages_inside.h"
 

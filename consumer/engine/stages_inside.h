@@ -2,8 +2,8 @@
  *
  * What the files of the stage driver share: stages.c (the steps), stages_lease.c,
  * stages_ledger.c (claim and record), stages_later.c, stages_modes.c (dry run and
- * redo), stages_hold.c, stages_gates.c (whose turn it is), stages_key.c, stages_calls.c (calls and
- * answers) and deadletter.c. Nobody else includes this.
+ * redo), stages_hold.c, stages_line.c (items of one key), stages_gates.c (whose turn it is),
+ * stages_key.c, stages_calls.c (calls and answers) and deadletter.c. Nobody else includes this.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_STAGES_INSIDE_H
 #define HEARBACK_CONSUMER_ENGINE_STAGES_INSIDE_H
