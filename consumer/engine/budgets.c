@@ -85,7 +85,20 @@ static int64_t batch_of(const struct budget *budget)
     return batch > BUDGET_PLACES_MAX / 2 ? BUDGET_PLACES_MAX / 2 : batch;
 }
 
-/* How many places this process may ask for now, and how many its share of the rate allows. */
+/* How many places this process's share of the rate allows now. When its calls lie further apart
+ * than places are fetched ahead, it is the next one, once its time has come. */
+static int64_t share_room(struct budget *budget)
+{
+    int64_t step = budget->rule.interval_us * 100 / budget->home->percent;
+    int64_t cost = cost_max_of(budget);
+    int64_t now = budgets_clock_us(budget->home);
+    bool due = budget->share_us <= now;
+    budget->share_us = due ? now : budget->share_us;
+    int64_t room = (now + (int64_t)BUDGET_HORIZON_MS * 1000 - budget->share_us) / step;
+    return due && room < cost ? cost : room;
+}
+
+/* How many places this process may ask for now. */
 static int64_t appetite(struct budget *budget)
 {
     int64_t missing = budget->wanted - (int64_t)budget->count;
@@ -95,10 +108,7 @@ static int64_t appetite(struct budget *budget)
         return 0;
     }
     if (budget->home->percent < 100) {
-        int64_t step = budget->rule.interval_us * 100 / budget->home->percent;
-        int64_t now = budgets_clock_us(budget->home);
-        budget->share_us = budget->share_us < now ? now : budget->share_us;
-        int64_t room = (now + (int64_t)BUDGET_HORIZON_MS * 1000 - budget->share_us) / step;
+        int64_t room = share_room(budget);
         missing = missing > room ? room : missing;
     }
     return missing < 0 ? 0 : missing;

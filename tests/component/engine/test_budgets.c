@@ -227,6 +227,20 @@ static void test_share(void **state)
     world_end(world);
 }
 
+/* The share of a slow rate: its calls lie further apart than places are fetched ahead. */
+static void test_share_of_a_slow_rate(void **state)
+{
+    (void)state;
+    struct world *world = world_begin(&forms[4], 34);
+    world_join(world, 0)->budgets.percent = 20;
+    world_pass(world, 10 * SECOND, world_enough(world));
+    int64_t from = world->now_ms;
+    world_pass(world, 2 * MINUTE, world_enough(world));
+    assert_in_range(world_arrived(world, from, world->now_ms), 20, 24);
+    world_check(world, "share of a slow rate");
+    world_end(world);
+}
+
 /* ---- one key ----------------------------------------------------------------------------- */
 
 struct key_answer {
@@ -295,10 +309,15 @@ static void test_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_saturated), cmocka_unit_test(test_random),
-        cmocka_unit_test(test_stopped),   cmocka_unit_test(test_emptied),
-        cmocka_unit_test(test_reserve),   cmocka_unit_test(test_reserve_of_all),
-        cmocka_unit_test(test_hold),      cmocka_unit_test(test_share),
+        cmocka_unit_test(test_saturated),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_emptied),
+        cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_reserve_of_all),
+        cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_share_of_a_slow_rate),
         cmocka_unit_test(test_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
