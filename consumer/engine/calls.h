@@ -72,8 +72,9 @@ struct destination {
     uint8_t salt[BUDGET_SALT_BYTES]; /* a digest of its address and login: names its budgets */
     struct gate gates[DESTINATION_GATES_MAX];
     size_t gate_count;
-    struct stages *home; /* while its probe's timer is set */
-    size_t items;        /* of order keys of which the first is here; see intake_room.c */
+    int64_t held_until_ms; /* after a 429 about all of its calls */
+    struct stages *home;   /* while its probe's timer is set */
+    size_t items;          /* of order keys of which the first is here; see intake_room.c */
 };
 
 struct transfer {

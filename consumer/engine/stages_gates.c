@@ -50,6 +50,7 @@ static int64_t cost_of(const struct work *work)
 
 static void serve(struct stages *stages, struct destination *to);
 static void on_gate(void *self);
+static void hold(struct gate *gate, int64_t wait_ms);
 
 static struct gate *make_gate(struct stages *stages, struct destination *to, const char *class)
 {
@@ -69,6 +70,9 @@ static struct gate *make_gate(struct stages *stages, struct destination *to, con
         budget_open(&gate->budget, &stages->budgets, rule, &name);
         gate->budget.ready = on_gate;
         gate->budget.self = gate;
+    }
+    if (to->held_until_ms > stages_now(stages)) {
+        hold(gate, to->held_until_ms - stages_now(stages));
     }
     return gate;
 }
@@ -419,6 +423,22 @@ static void hold(struct gate *gate, int64_t wait_ms)
     on_gate(gate); /* who was ready goes back */
 }
 
+/* Also those without a limit, and those of which there was no call yet. */
+static void hold_all(struct stages *stages, struct destination *to, int64_t wait_ms)
+{
+    int64_t until = stages_now(stages) + wait_ms;
+    to->held_until_ms = until > to->held_until_ms ? until : to->held_until_ms;
+    for (size_t i = 0; i < to->kind->limit_count; i++) { /* others share their budgets */
+        const struct limit *limit = &to->kind->limits[i];
+        if (limit->class != NULL && !limit->by_key) {
+            (void)gate_of(stages, to, limit->class);
+        }
+    }
+    for (size_t i = 0; i < to->gate_count; i++) {
+        hold(&to->gates[i], wait_ms);
+    }
+}
+
 static int64_t hold_ms_of(struct stages *stages, const struct work *work)
 {
     if (work->floor_ms > 0) {
@@ -450,13 +470,11 @@ void stages_gate_refused(struct stages *stages, struct work *work, enum limit_sc
         budget_key_hold(&stages->budgets, &call, wait_ms);
         return;
     }
-    for (size_t i = 0; scope == LIMIT_SCOPE_ALL && i < to->kind->limit_count; i++) {
-        const struct limit *limit = &to->kind->limits[i];
-        if (limit->class != NULL && !limit->by_key) {
-            hold(gate_of(stages, to, limit->class), wait_ms);
-        }
+    if (scope == LIMIT_SCOPE_ALL) {
+        hold_all(stages, to, wait_ms);
+    } else {
+        hold(gate, wait_ms);
     }
-    hold(gate, wait_ms);
 }
 
 void stages_gate_answered(struct work *work)

@@ -142,6 +142,13 @@ static void on_would(void *self, const struct item *item, const char *stage, con
     buf_close(&line);
 }
 
+/* The time that budgets go by, answered at once. */
+static void ask_time(void *self, void (*told)(void *owner, int64_t time_us), void *owner)
+{
+    const struct rig *rig = self;
+    told(owner, clock_wall_ms(&rig->clock) * 1000);
+}
+
 void rig_stages(struct rig *rig, const struct worker *worker)
 {
     const struct destination_kind *kind = NULL;
@@ -163,6 +170,7 @@ void rig_stages(struct rig *rig, const struct worker *worker)
                                                    .destinations = &rig->to,
                                                    .destination_count = 1,
                                                    .owner = rig->owner,
+                                                   .budget_time = {ask_time, rig},
                                                    .seed = 7,
                                                    .dry = rig->dry,
                                                    .would = on_would,

@@ -12,7 +12,7 @@
 #include "tests/fakes/caller.h"
 #include "tests/fakes/outbox.h"
 
-#define RIG_LOADS_MAX 64
+#define RIG_LOADS_MAX 256
 #define RIG_POOL      32
 #define RIG_LEASE_MS  30000
 #define RIG_TIMEOUT   10000
