@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a vendor says of its rates, through the stage driver: whom a refusal holds
- * back.
+ * back, and how fast one key's calls go.
  */
 #define _GNU_SOURCE /* memmem */
 #include "tests/component/engine/limited.h"
 
+#include "consumer/apis/jira.h"
+
+#include <stdio.h>
 #include <string.h>
+
+#define WRITES_MAX 256
 
 #define TOO_MANY(of) ((struct fake_answer){.status = 429, .header = "Retry-After: 60", .body = of})
 
@@ -87,6 +92,89 @@ static void test_about_all(void **state)
     refuse(*state, "all", NULL, 0);
 }
 
+/* ---- one key's calls --------------------------------------------------------------------- */
+
+struct writes {
+    int64_t at_ms[WRITES_MAX];
+    size_t count;
+};
+
+/* The most that any window of this length held. */
+static size_t fullest(const struct writes *writes, int64_t window_ms)
+{
+    size_t most = 0;
+    size_t oldest = 0;
+    for (size_t i = 0; i < writes->count; i++) {
+        while (writes->at_ms[oldest] <= writes->at_ms[i] - window_ms) {
+            oldest++;
+        }
+        most = i - oldest + 1 > most ? i - oldest + 1 : most;
+    }
+    return most;
+}
+
+/* Writes `count` times on issue ten, as fast as it goes, and between times `others` times on
+ * others. */
+static void write_all(struct rig *rig, size_t count, size_t others, struct writes *ten,
+                      struct writes *rest)
+{
+    size_t admitted = 0;
+    for (int64_t began = rig->time->mono; ten->count < count || rest->count < others;) {
+        assert_true(rig->time->mono - began < 120 * SECOND);
+        while (admitted < count + others && stages_count(rig->stages) < RIG_POOL) {
+            char effect[64];
+            bool other = admitted >= RIG_POOL - 8 && admitted < RIG_POOL - 8 + others;
+            (void)snprintf(effect, sizeof(effect), "w%zu.%s%zu", admitted, other ? "o" : "ten",
+                           other ? admitted : 0);
+            limited_admit(rig, effect);
+            admitted++;
+        }
+        while (rig->caller.open_count > 0) {
+            struct transfer *t = rig->caller.open[0];
+            struct writes *to = memmem(t->path.at, t->path.len, "ten", 3) != NULL ? ten : rest;
+            assert_true(to->count < WRITES_MAX);
+            to->at_ms[to->count++] = rig->time->mono;
+            fake_caller_answer(&rig->caller, t, (struct fake_answer){.status = 201});
+            rig_settle(rig);
+        }
+        int64_t step = timers_next_ms(&rig->timers, rig->time->mono);
+        rig_move(rig, step < 1 ? 1 : step);
+    }
+}
+
+static void on_jira(struct bench *bench)
+{
+    limited_bench(bench, jira_destination.limits, jira_destination.limit_count);
+}
+
+/* As many comments on one issue as Jira takes, and not one more: 20 in any 2 s, 100 in any 30. */
+static void test_writes_on_one_issue(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct writes ten = {0};
+    struct writes rest = {0};
+    on_jira(bench);
+    write_all(rig, 140, 8, &ten, &rest);
+    assert_in_range(fullest(&ten, 30 * SECOND), 90, 100);
+    assert_in_range(fullest(&ten, 2 * SECOND), 1, 20);
+    assert_true(rest.at_ms[7] < ten.at_ms[2]); /* admitted behind 24, on issues of their own */
+    assert_int_equal(rig->settled, 148);
+}
+
+/* The shorter one alone: the longer does not hide it. */
+static void test_writes_in_two_seconds(void **state)
+{
+    struct bench *bench = *state;
+    struct rig *rig = &bench->rig;
+    struct writes ten = {0};
+    struct writes rest = {0};
+    on_jira(bench);
+    rig->config.jira.issue_writes_per_30s = 0;
+    write_all(rig, 80, 8, &ten, &rest);
+    assert_in_range(fullest(&ten, 2 * SECOND), 18, 20);
+}
+
 int main(void)
 {
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_open, bench_close)
@@ -94,6 +182,8 @@ int main(void)
         ON_A_BENCH(test_about_one_key),
         ON_A_BENCH(test_about_a_class),
         ON_A_BENCH(test_about_all),
+        ON_A_BENCH(test_writes_on_one_issue),
+        ON_A_BENCH(test_writes_in_two_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
