@@ -26,7 +26,8 @@ struct gate {
     const char *class;
     struct destination *to;
     struct stages *home;
-    bool limited; /* it has a budget */
+    int64_t cost_max; /* of one call; 0: not known */
+    bool limited;     /* it has a budget */
     struct budget budget;
     struct budget_rule key_rule; /* of one key's calls; no interval: no limit */
     struct work *waiting;

@@ -65,6 +65,7 @@ static struct gate *make_gate(struct stages *stages, struct destination *to, con
     gate->queue =
         metric_gauge("hearback_calls_waiting", "Calls that wait for their turn.", "class", class);
     struct budget_name name = stages_budget_name(gate);
+    gate->cost_max = rule.cost_max;
     gate->limited = rule.interval_us > 0;
     if (gate->limited) {
         budget_open(&gate->budget, &stages->budgets, rule, &name);
@@ -289,8 +290,7 @@ void stages_slot(struct stages *stages, struct work *work)
     struct destination *to = stages_destination(stages, work);
     const char *class = work->call.budget_class;
     work->gate = gate_of(stages, to, class != NULL ? class : work->call.method);
-    int64_t most = work->gate->limited ? work->gate->budget.rule.cost_max : 0;
-    if (most > 0 && cost_of(work) > most) {
+    if (work->gate->cost_max > 0 && cost_of(work) > work->gate->cost_max) {
         stages_apply(stages, work, step_dead("call_too_large"));
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a vendor says of its rates, through the stage driver: whom a refusal holds
- * back, and how fast one key's calls go.
+ * back, how fast one key's calls go, and how large a call may be.
  */
 #define _GNU_SOURCE /* memmem */
 #include "tests/component/engine/limited.h"
@@ -175,6 +175,48 @@ static void test_writes_in_two_seconds(void **state)
     assert_in_range(fullest(&ten, 2 * SECOND), 18, 20);
 }
 
+/* ---- how large a call may be ------------------------------------------------------------- */
+
+/* One call may carry so much of its class, whether a rate is known as well or not. */
+static void too_large(struct bench *bench, const struct limit *limits, size_t count)
+{
+    struct rig *rig = &bench->rig;
+    size_t settled = rig->settled;
+    limited_bench(bench, limits, count);
+    limited_cost(200);
+    limited_admit(rig, "d1.a");
+    rig_move(rig, 3 * SECOND);
+    answer(rig, "a", (struct fake_answer){.status = 200});
+    assert_string_equal(bench_record(bench, "d1.a", "d1.a"), "done:went");
+    limited_cost(201);
+    limited_admit(rig, "d2.b");
+    rig_move(rig, 3 * SECOND);
+    assert_int_equal(rig->caller.open_count, 0);
+    assert_string_equal(bench_record(bench, "d2.b", "d2.b"), "dead:call_too_large");
+    assert_int_equal(rig->settled - settled, 2);
+}
+
+static void test_a_call_may_be_too_large(void **state)
+{
+    static const struct limit limits[] = {
+        {.class = "DELETE", .most = 200, .window_ms = 0, .setting = LIMIT_FIXED},
+        {.class = "DELETE",
+         .most = 6000,
+         .window_ms = 1000,
+         .cost_max = 200,
+         .setting = LIMIT_FIXED},
+    };
+    too_large(*state, limits, COUNT_OF(limits));
+}
+
+static void test_a_call_may_be_too_large_without_a_rate(void **state)
+{
+    static const struct limit limits[] = {
+        {.class = "DELETE", .most = 200, .window_ms = 0, .setting = LIMIT_FIXED},
+    };
+    too_large(*state, limits, COUNT_OF(limits));
+}
+
 int main(void)
 {
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_open, bench_close)
@@ -184,6 +226,8 @@ int main(void)
         ON_A_BENCH(test_about_all),
         ON_A_BENCH(test_writes_on_one_issue),
         ON_A_BENCH(test_writes_in_two_seconds),
+        ON_A_BENCH(test_a_call_may_be_too_large),
+        ON_A_BENCH(test_a_call_may_be_too_large_without_a_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
