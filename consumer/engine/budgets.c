@@ -18,6 +18,9 @@
 #define BUDGET_IDLE_MS    2000  /* without a call, then it takes its leave */
 #define BUDGET_SILENCE_MS 1500  /* then the others give up its reserve */
 #define BUDGET_FORGET_MS  10000 /* and take it back */
+/* Who was in touch no later than so long ago may spend its reserve: the others have given it up,
+ * and what they had fetched before that is spent. */
+#define BUDGET_QUIET_MS (BUDGET_SILENCE_MS + BUDGET_FAR_MS)
 
 static int64_t mono(const struct budget *budget)
 {
@@ -98,11 +101,20 @@ static int64_t share_room(struct budget *budget)
     return due && room < cost ? cost : room;
 }
 
+/* The last answer came too late for the places in it. */
+static bool is_late(const struct budget *budget)
+{
+    return budget->trip_ms > BUDGET_TRIP_MAX_MS;
+}
+
 /* How many places this process may ask for now. */
 static int64_t appetite(struct budget *budget)
 {
     int64_t missing = budget->wanted - (int64_t)budget->count;
     int64_t batch = batch_of(budget);
+    if (budget->heard && is_late(budget)) {
+        return 0; /* they would lapse on their way, and the others go without them */
+    }
     missing = missing > batch ? batch : missing;
     if (missing <= 0 || (int64_t)budget->count > batch / 2) {
         return 0;
@@ -126,6 +138,30 @@ static void follow_jumps(struct budget *budget, int64_t jumps)
     budget->jumps = jumps;
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return b > a ? b : a;
+}
+
+/* An answer that comes too late for its places does not bring us in touch: the others are told of
+ * it when it is so old that they hold us for silent all the same, and do not forget us. */
+static void hear(struct budget *budget, int64_t clock_us)
+{
+    int64_t now = mono(budget);
+    if (!budget->heard || !is_late(budget)) {
+        budget->heard_us = clock_us;
+        budget->heard_ms = now;
+        budget->heard_from_ms = budget->asked_ms;
+    } else {
+        int64_t back_ms = BUDGET_QUIET_MS + 1;
+        budget->heard_us = later(budget->heard_us, clock_us - back_ms * 1000);
+        budget->heard_ms = later(budget->heard_ms, now - back_ms);
+        budget->heard_from_ms = later(budget->heard_from_ms, budget->asked_ms - back_ms);
+    }
+    budget->heard = !budget->leaves;
+    budget->told_from_ms = budget->tells_from_ms;
+}
+
 static void keep_places(struct budget *budget, const struct redis_reply *reply)
 {
     int64_t first = budget_answer_number(reply, 4);
@@ -139,11 +175,8 @@ static void keep_places(struct budget *budget, const struct redis_reply *reply)
     if (budget->home->percent < 100) {
         budget->share_us += given * budget->rule.interval_us * 100 / budget->home->percent;
     }
-    budget->heard = !budget->leaves;
+    hear(budget, budget_answer_number(reply, 3));
     follow_jumps(budget, budget_answer_number(reply, 8));
-    budget->heard_us = budget_answer_number(reply, 3);
-    budget->heard_ms = now;
-    budget->answers_ms = budget->asked_ms;
     budget->ask_at_ms = now;
     if (wait_us > 0) { /* all are given out, as far as the horizon: do not ask for each */
         int64_t wait_ms = wait_us / 1000 + 1;
@@ -155,7 +188,8 @@ static void on_places(void *self, enum ledger_result result, const struct redis_
 {
     struct budget *budget = self;
     budget->asking = false;
-    budgets_note_trip(budget->home, mono(budget) - budget->asked_ms);
+    budget->trip_ms = mono(budget) - budget->asked_ms;
+    budgets_note_trip(budget->home, budget->trip_ms);
     if (result == LEDGER_OK) {
         keep_places(budget, reply);
     } else {
@@ -205,20 +239,20 @@ static void fetch(struct budget *budget, int64_t places)
     budget->hold_us = 0;
     budget->asking = true;
     budget->asked_ms = mono(budget);
+    budget->tells_from_ms = budget->heard ? budget->heard_from_ms : budget->asked_ms;
     budget_ask(budget->home, &asking);
 }
 
 /* ---- the reserve ------------------------------------------------------------------------- */
 
-/* The others have given it up when the answer that told them we are there is so old, and what they
- * had fetched before that is spent. */
+/* For as long as the others hold us for silent, and have not forgotten us. */
 static bool may_spend_reserve(const struct budget *budget)
 {
     int64_t now = mono(budget);
     return budget->heard && budget->wanted > 0 && !budget_is_held(budget) &&
            budget->home->config->budgets.reserve_percent > 0 &&
-           now - budget->heard_ms > BUDGET_SILENCE_MS + BUDGET_FAR_MS &&
-           now - budget->answers_ms < BUDGET_FORGET_MS;
+           now - budget->heard_ms > BUDGET_QUIET_MS &&
+           now - budget->told_from_ms < BUDGET_FORGET_MS;
 }
 
 static int64_t reserve_interval_ms(const struct budget *budget)
@@ -299,7 +333,7 @@ static void set_timer(struct budget *budget)
         at = budget_is_held(budget) ? sooner(at, budget->held_until_ms) : at;
     }
     if (budget->asking && budget->wanted > 0 && budget->heard) {
-        int64_t from = budget->heard_ms + BUDGET_SILENCE_MS + BUDGET_FAR_MS + 1;
+        int64_t from = budget->heard_ms + BUDGET_QUIET_MS + 1;
         from = from < budget->reserve_ms ? budget->reserve_ms : from;
         at = sooner(at, from <= now ? now + BUDGET_AGAIN_MS : from);
     }

@@ -7,7 +7,9 @@
  *
  * When Redis is slow, a process that has been heard of lately spends a reserve
  * instead: a small share of the rate, which the others give up as soon as it falls
- * silent, so that the sum stays within the limit. One thread.
+ * silent, so that the sum stays within the limit. Silent is also who is answered
+ * too late for the places it is given: it says so itself, by telling the others of
+ * no answer that came late, or only when it is old. One thread.
  */
 #ifndef HEARBACK_CONSUMER_ENGINE_BUDGETS_H
 #define HEARBACK_CONSUMER_ENGINE_BUDGETS_H
@@ -77,10 +79,15 @@ struct budget {
     bool heard;           /* and is known there as one that may spend a reserve */
     bool leaves;          /* with what was asked last */
     uint64_t view;        /* of the ledger that the places were had in */
-    int64_t heard_us;     /* the shared clock in the last answer */
-    int64_t heard_ms;     /* when that came, on our clock */
-    int64_t answers_ms;   /* when what it answered was asked */
+    /* Until then the others may hold us for one in touch: the shared clock in the last answer that
+     * came in time, */
+    int64_t heard_us;
+    int64_t heard_ms;      /* when that came, on our clock, */
+    int64_t heard_from_ms; /* and when what it answered was asked */
+    int64_t tells_from_ms; /* the same of what is being told to the others, */
+    int64_t told_from_ms;  /* and of what certainly was */
     int64_t asked_ms;
+    int64_t trip_ms;     /* how long the last answer took */
     int64_t ask_at_ms;   /* not sooner: there will be no place */
     int64_t again_at_ms; /* nor before that: Redis did not answer */
     int64_t used_ms;     /* when something last waited for a place */

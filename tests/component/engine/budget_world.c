@@ -85,7 +85,7 @@ static void ask_time(void *self, void (*told)(void *owner, int64_t time_us), voi
 {
     struct process *p = self;
     struct world *world = p->world;
-    int64_t way = world_draw(world, 12);
+    int64_t way = world_draw(world, 12) + p->slow_ms;
     assert_null(p->told);
     p->told = told;
     p->told_owner = owner;
@@ -143,6 +143,7 @@ struct process *world_join(struct world *world, int64_t wall_ahead_ms)
 void world_quit(struct process *p)
 {
     p->cut_off = p->unheard = false;
+    p->slow_ms = 0;
     budget_close(&p->budget);
     rig_settle(&p->rig);
     budget_close(&p->budget);
@@ -150,9 +151,27 @@ void world_quit(struct process *p)
     p->there = false;
 }
 
+static void hear_late(struct process *p)
+{
+    (void)redis_turn(p->rig.redis);
+    if (p->asked_ms > 0 && p->world->now_ms - p->asked_ms >= p->slow_ms) {
+        rig_hear_once(&p->rig);
+        p->asked_ms = 0;
+    }
+    ledger_confirm(p->rig.ledger);
+    redis_ready(p->rig.redis, false, true);
+    if (p->asked_ms == 0 && redis_in_flight(p->rig.redis) > 0) {
+        p->asked_ms = p->world->now_ms;
+    }
+}
+
 void world_hear(struct process *p)
 {
     tell_time(p);
+    if (p->slow_ms > 0) {
+        hear_late(p);
+        return;
+    }
     if (p->cut_off) {
         return;
     }
@@ -180,6 +199,10 @@ int64_t world_step(struct world *world, int64_t most_ms)
         ms = next < ms ? next : ms;
         if (p->told != NULL && p->told_at_ms > world->now_ms) {
             ms = p->told_at_ms - world->now_ms < ms ? p->told_at_ms - world->now_ms : ms;
+        }
+        if (p->slow_ms > 0 && p->asked_ms > 0) {
+            int64_t left = p->asked_ms + p->slow_ms - world->now_ms;
+            ms = left < ms ? left : ms;
         }
     }
     ms = ms < 1 ? 1 : ms;

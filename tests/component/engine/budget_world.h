@@ -47,6 +47,8 @@ struct process {
     bool there;
     bool cut_off;                               /* Redis does not hear it */
     bool unheard;                               /* Redis hears it, but does not answer */
+    int64_t slow_ms;                            /* Redis answers it so much later */
+    int64_t asked_ms;                           /* then: since when it waits; 0: it does not */
     int64_t stopped_until_ms;                   /* it gets no processor */
     int64_t late_ms;                            /* its loop comes late by up to so much */
     void (*told)(void *owner, int64_t time_us); /* who asked Redis for its time */

@@ -229,6 +229,26 @@ bool rig_turn(struct rig *rig)
     return did;
 }
 
+static void on_ping(void *self, const struct redis_reply *reply)
+{
+    assert_int_not_equal(reply->kind, REDIS_LOST);
+    *(bool *)self = true;
+}
+
+void rig_hear_once(struct rig *rig)
+{
+    bool all = false;
+    int64_t began = kit_begin();
+    span ping = span_text("PING");
+    redis_send(rig->redis, &ping, 1, on_ping, &all);
+    redis_ready(rig->redis, false, true);
+    while (!all) {
+        assert_true(kit_waits(began));
+        redis_ready(rig->redis, true, false);
+        (void)redis_turn(rig->redis);
+    }
+}
+
 void rig_settle(struct rig *rig)
 {
     int64_t began = kit_begin();

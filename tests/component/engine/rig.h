@@ -58,6 +58,8 @@ void rig_stages(struct rig *rig, const struct worker *worker);
 
 /* One turn; true when something happened in it. */
 bool rig_turn(struct rig *rig);
+/* Redis answers all that it was asked so far, and nothing that is asked because of that. */
+void rig_hear_once(struct rig *rig);
 /* Turns until nothing happens any more and Redis owes nothing. */
 void rig_settle(struct rig *rig);
 /* Moves the clock, from timer to timer, and settles after each. */
