@@ -116,6 +116,8 @@ void stages_script(struct stages *stages, struct work *work);
 
 /* stages_later.c */
 void stages_later(struct stages *stages, struct work *work); /* notes when to go on */
+/* Its record may say when it goes on. True when that is not yet: it is put off again until then. */
+bool stages_waits_on(struct stages *stages, struct work *work, struct json_object *record);
 /* It has come to its end: what was noted of it for later goes. */
 void stages_drop_later(struct stages *stages, const struct work *work);
 void stages_bury(struct stages *stages, struct work *work); /* takes back what it began */

@@ -83,6 +83,19 @@ void stages_later(struct stages *stages, struct work *work)
     buf_close(&entry);
 }
 
+/* Whoever reads an item's record once more, before its time, makes the item again. The entry is
+ * there, and noted anew: the same, or of the place from which it came now. */
+bool stages_waits_on(struct stages *stages, struct work *work, struct json_object *record)
+{
+    int64_t due_ms = 0;
+    if (!json_whole(json_at(record, "/u"), &due_ms) ||
+        due_ms <= clock_wall_ms(stages->parts.clock)) {
+        return false;
+    }
+    stages_apply(stages, work, step_later(work->item.stage, due_ms, "not_yet"));
+    return true;
+}
+
 /* ---- the end of what was late ------------------------------------------------------------ */
 
 static void on_dropped(void *self, enum ledger_result result, const struct redis_reply *reply)

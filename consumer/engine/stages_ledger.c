@@ -7,7 +7,7 @@
  * An effect's record is JSON with its state first (the scripts look at it):
  *   {"s":"intended","g":stage,"b":stage,"o":owner,"t":wall ms,"m":memo}   the effect of stage g
  *       may have happened; b is where to go on if it did not
- *   {"s":"next",    "g":stage,…}                                go on there
+ *   {"s":"next",    "g":stage,"u":wall ms,…}                    go on there, not before u if given
  *   {"s":"done","r":outcome,…}                                  settled
  *   {"s":"dead","r":reason,"g":stage,"b":stage,"d":true,…}      settled; a redrive goes on at g,
  *       with d in doubt whether an effect happened, else at b
@@ -83,6 +83,9 @@ static void resume(struct stages *stages, struct work *work, span record)
     work->item.stage = stage;
     work->resume_stage = back < 0 ? stage : back;
     work->item.in_doubt = json_object_get_boolean(json_at(tree, "/d"));
+    if (stages_waits_on(stages, work, tree)) {
+        return;
+    }
     if (span_is(state, "intended") && stage_is_effect(stage_of(stages, work))) {
         work->resume_stage = back < 0 ? 0 : back;
         LOG(LOG_INFO, "effect_taken_over", L_SPAN("effect", work->item.effect_id),
@@ -227,6 +230,7 @@ struct record_head {
     const char *back;   /* NULL: not intended */
     const char *reason; /* NULL: not settled */
     bool doubt;         /* dead, and an effect may have happened */
+    int64_t due_ms;     /* 0: it goes on at once */
 };
 
 static void make_record(const struct stages *stages, const struct work *work,
@@ -247,6 +251,10 @@ static void make_record(const struct stages *stages, const struct work *work,
     buf_add_char(out, '"');
     if (head.doubt) {
         buf_add_text(out, ",\"d\":true");
+    }
+    if (head.due_ms > 0) {
+        buf_add_text(out, ",\"u\":");
+        buf_add_whole(out, head.due_ms);
     }
     buf_add_text(out, ",\"o\":\"");
     buf_add_text(out, stages->parts.owner);
@@ -419,7 +427,7 @@ static struct record_head head_of(const struct stages *stages, const struct work
     switch (work->step.kind) {
     case STEP_NEXT:
     case STEP_LATER:
-        return (struct record_head){.state = "next", .stage = here};
+        return (struct record_head){.state = "next", .stage = here, .due_ms = work->step.due_ms};
     case STEP_DEAD:
         return (struct record_head){.state = "dead",
                                     .stage = work->item.in_doubt ? here : back,
