@@ -65,10 +65,6 @@ MUST_USE struct err kafka_topic_partitions(rd_kafka_t *rk, const char *name, int
 /* For how long it keeps records; -1: for ever. ERR_RETRY: Kafka does not tell. */
 MUST_USE struct err kafka_topic_retention(rd_kafka_t *rk, const char *name, int timeout_ms,
                                           int64_t *out);
-/* The topic must keep records for `wanted_ms` at least: for so long something may need them.
- * ERR_CONFIG when it does not, ERR_RETRY when Kafka does not tell; `why` says more. */
-MUST_USE struct err kafka_check_retention(rd_kafka_t *rk, const char *name, int64_t wanted_ms,
-                                          int timeout_ms, struct buf *why);
 /* Creates what is missing; `said` tells what was done, a line a topic. */
 MUST_USE struct err kafka_create_topics(rd_kafka_t *rk, const struct config_kafka *config,
                                         int timeout_ms, struct buf *said);

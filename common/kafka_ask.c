@@ -6,8 +6,6 @@
  */
 #include "common/kafka.h"
 
-#include <inttypes.h>
-
 SCOPED_FREE(free_event, rd_kafka_event_t *, rd_kafka_event_destroy)
 SCOPED_FREE(free_queue, rd_kafka_queue_t *, rd_kafka_queue_destroy)
 SCOPED_FREE(free_options, rd_kafka_AdminOptions_t *, rd_kafka_AdminOptions_destroy)
@@ -81,21 +79,6 @@ struct err kafka_topic_retention(rd_kafka_t *rk, const char *name, int timeout_m
     TRY(describe(rk, name, timeout_ms, &event));
     if (!read_retention(event, out)) {
         FAIL(ERR_RETRY, 0, "Kafka does not tell how long the topic keeps records");
-    }
-    return NO_ERROR;
-}
-
-struct err kafka_check_retention(rd_kafka_t *rk, const char *name, int64_t wanted_ms,
-                                 int timeout_ms, struct buf *why)
-{
-    int64_t kept_ms = 0;
-    TRY(kafka_topic_retention(rk, name, timeout_ms, &kept_ms));
-    if (kept_ms >= 0 && kept_ms < wanted_ms) {
-        buf_addf(why,
-                 "%s: retention.ms is %" PRId64 ", at least %" PRId64
-                 " is needed: for so long something may have to be read again\n",
-                 name, kept_ms, wanted_ms);
-        FAIL(ERR_CONFIG, 0, "a topic keeps its records for too short a time");
     }
     return NO_ERROR;
 }
