@@ -230,6 +230,22 @@ class Redriven(DeadCase):
         self.stage.told({"t-g": {"g1"}})
         self.assertEqual(len(self.list()), 3)
 
+    def test_8_its_theme_waits_again(self):
+        """Nobody files it now: the next interview is judged by the rules as if nobody had begun."""
+        self.a_letter("q1", "t-q")
+        kept = json.loads(self.stage.redis("GET", "hearback:theme:{koji/t-q}"))
+        self.assertEqual(kept["status"], "watching")
+        self.assertNotIn("owner", kept)
+        self.stage.clear_faults()
+        watched = 'hearback_items_total{outcome="watched"}'
+        before = self.worker.metric(watched)
+        self.stage.publish(interview("q2", [theme("t-q", severity=None, sentiment=-0.1)]))
+        self.worker.reaches(watched, before + 1)
+        self.assertEqual(self.creates("t-q"), [])
+        self.stage.publish(interview("q3", [theme("t-q")]))
+        self.stage.told({"t-q": {"q1", "q2", "q3"}})
+        self.assertEqual(len(self.creates("t-q")), 1)
+
 
 class Dropped(DeadCase):
     def test_1_drop(self):
