@@ -115,6 +115,16 @@ class Stage:
         return until(f"the ends of {topic}", lambda: kafka_wire.ends(
             self.address["kafka"], topic, count))
 
+    def committed(self, group=GROUP):
+        """Where the group goes on in each partition of the interviews; -1: it never was there."""
+        return until(f"the offsets of {group}", lambda: kafka_wire.committed(
+            self.address["kafka"], group, INTERVIEWS, self.settings["kafka"]["partitions"]))
+
+    def all_committed(self):
+        """The worker's group is at the end of every partition that has records."""
+        until("all is committed",
+              lambda: [max(offset, 0) for offset in self.committed()] == self.ends())
+
     def records(self, topic, form="%o\n"):
         """Every record of a topic, formatted by kcat."""
         lines = self.kcat("-C", "-t", topic, "-e", "-o", "beginning", "-f", form)

@@ -11,9 +11,8 @@ import sys
 import unittest
 
 sys.dont_write_bytecode = True
-import kafka_wire  # noqa: E402
 from bodies import faults_of, interview, theme  # noqa: E402
-from harness import DEAD, GROUP, INTERVIEWS, Case, Stage, until  # noqa: E402
+from harness import DEAD, Case, Stage, until  # noqa: E402
 
 PARTITIONS, REPLICAS, THEMES, STUDIES = 8, 8, 20, 40
 RETRY = "hearback.retry.ticket-filer"
@@ -55,16 +54,12 @@ class ReplicasCase(Case):
         until(f"{len(workers)} share {PARTITIONS} partitions and one", shared, seconds)
         return counts()
 
-    def committed(self):
-        found = kafka_wire.committed(self.stage.address["kafka"], GROUP, INTERVIEWS, PARTITIONS)
-        return [max(offset, 0) for offset in found]
-
     def settled(self, workers, seconds=60):
         """Everything is told once, nothing is under way, and the group's offsets are at the end."""
         self.stage.told(self.wanted, seconds)
         for worker in workers:
             worker.quiet()
-        until("all is committed", lambda: self.committed() == self.stage.ends())
+        self.stage.all_committed()
         self.assertEqual(faults_of(self.stage.issues(), self.wanted), [])
         self.assertEqual(self.stage.records(DEAD), [])
 
