@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two words of Kafka's protocol that none of the tools here can say in milliseconds.
+"""Words of Kafka's protocol that none of the tools here can say in milliseconds.
 
 A worker that was killed stays in its group until its session ends, at least six seconds later.
 evict() says the good-bye it could not say; seek() sets the offsets of a group without members.
@@ -160,3 +160,18 @@ def alter_topic(address, topic, name, value):
         if error != 0:
             raise AssertionError(f"IncrementalAlterConfigs: {error}")
         answer.text(), answer.number("b"), answer.text()
+
+
+CREATE_PARTITIONS, CHOOSE_BROKERS = 37, -1
+
+
+def add_partitions(address, topic, count):
+    """The topic has `count` partitions from now on."""
+    body = struct.pack(">i", 1) + text(topic) + struct.pack(">ii", count, CHOOSE_BROKERS)
+    answer = call(address, CREATE_PARTITIONS, 0, body + struct.pack(">ib", 20000, 0))
+    answer.number("i")
+    for _ in range(answer.number("i")):
+        answer.text()
+        error, why = answer.number("h"), answer.text()
+        if error != 0:
+            raise AssertionError(f"CreatePartitions: {error} {why}")
