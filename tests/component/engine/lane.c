@@ -12,6 +12,9 @@
 
 static void follow_clock(struct lane *lane)
 {
+    if (lane->held) {
+        return;
+    }
     lane->time.mono = clock_mono_ms(clock_system()) + lane->ahead_ms;
     lane->time.wall = clock_wall_ms(clock_system()) + lane->ahead_ms + lane->wall_ahead_ms;
 }

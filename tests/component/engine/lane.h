@@ -15,7 +15,8 @@ struct lane {
     struct rig rig;
     struct clock_fake time; /* follows the machine's clock, */
     int64_t ahead_ms;       /* so far ahead of it, */
-    int64_t wall_ahead_ms;  /* and the wall clock by that much more */
+    int64_t wall_ahead_ms;  /* and the wall clock by that much more; */
+    bool held;              /* or not: it stands still, and the test moves it */
     struct config_kafka kafka;
     struct restore *restore;
     struct kafka_outbox *outbox;

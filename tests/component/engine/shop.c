@@ -84,7 +84,8 @@ static void open_stages(struct shop *shop, const struct worker *worker)
 void shop_open(struct shop *shop, struct shop_place place)
 {
     *shop = (struct shop){0};
-    lane_open(&shop->lane, place.kafka, place.redis, place.owner);
+    (place.journal ? lane_open_journal : lane_open)(&shop->lane, place.kafka, place.redis,
+                                                    place.owner);
     struct rig *rig = &shop->lane.rig;
     rig->config.worker.items_max = SHOP_POOL;
     rig->config.worker.lease_ms = 3000; /* a victim's is waited for */

@@ -21,6 +21,7 @@ struct shop_place {
     const struct worker *worker;
     void (*adjust)(struct config *config); /* may be NULL */
     const struct replay *replay;           /* NULL: the work of the group */
+    bool journal;                          /* what the ledger says goes to the changelog */
 };
 
 struct shop {

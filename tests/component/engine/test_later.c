@@ -6,6 +6,8 @@
  */
 #include "tests/component/engine/shop.h"
 
+#include "common/metrics.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +21,8 @@ static int reminded[RECORDS][ITEMS];
 static int64_t wait_ms; /* from now */
 static bool put_off;    /* when its time has come it is put off once more */
 static bool holds;      /* when its time has come it does not end */
+static bool journal;    /* the ledger's, to the changelog */
+static int64_t went_on; /* wall ms of the last that was reminded */
 
 static int *count_of(int counts[RECORDS][ITEMS], const struct item *item)
 {
@@ -52,6 +56,7 @@ static struct err ask_still(struct item *item, struct call *call)
         call->step = step_later(1, item->now_ms + 2 * DAY, "not_yet");
     } else {
         (*count_of(reminded, item))++;
+        went_on = item->now_ms;
         call->step = step_done("reminded");
     }
     return NO_ERROR;
@@ -106,6 +111,8 @@ static int open_bench(void **state)
     wait_ms = 7 * DAY;
     put_off = false;
     holds = false;
+    journal = false;
+    went_on = 0;
     (void)shop_bench_open(&bench, 1);
     span_to_text(span_text(bench.name), worker_name, sizeof(worker_name));
     *state = &bench;
@@ -123,7 +130,8 @@ static void open_shop(struct shop *shop, const struct shop_bench *bench, const c
     shop_open(shop, (struct shop_place){.kafka = bench->kafka,
                                         .redis = bench->server.address,
                                         .owner = owner,
-                                        .worker = &reminder});
+                                        .worker = &reminder,
+                                        .journal = journal});
 }
 
 /* How many entries Redis holds, and at most how many are due by then; "" for all. */
@@ -138,6 +146,18 @@ static int entries(const struct shop_bench *bench, const char *suffix)
     assert_true(span_number(span_text(text), 0, 1 << 20, &count));
     redisFree(redis);
     return (int)count;
+}
+
+/* Wall ms, as Redis holds it; 0 without an entry. */
+static int64_t due_of(const struct shop_bench *bench, const char *effect)
+{
+    char key[256];
+    redisContext *redis = redis_ask_open(bench->server.address, NULL);
+    (void)snprintf(key, sizeof(key), "hearback:later:{%s/%s/0}", worker_name, worker_name);
+    int64_t due = 0;
+    (void)span_number(span_text(redis_say(redis, "ZSCORE", key, effect, NULL)), 0, INT64_MAX, &due);
+    redisFree(redis);
+    return due;
 }
 
 static void until_no_entry(struct shop *shop, const struct shop_bench *bench)
@@ -182,6 +202,58 @@ static void test_goes_on_in_its_time(void **state)
     }
     assert_int_equal(reminded[1][0], 1);
     assert_int_equal(shop.pool.used, 0);
+    shop_close(&shop);
+}
+
+/* Turns until it was asked what is due, at the moment at which the clock is held. */
+static void until_asked(struct shop *shop)
+{
+    struct metric *waiting =
+        metric_gauge("hearback_later_waiting",
+                     "Items of this worker's partitions that wait for their time.", NULL, NULL);
+    metric_set(waiting, -1);
+    for (int64_t t = kit_begin(); metric_value(waiting) < 0; shop_turn(shop)) {
+        assert_true(kit_waits(t));
+    }
+}
+
+static void move_held(struct shop *shop, int64_t ms)
+{
+    clock_fake_move(&shop->lane.time, ms);
+    until_asked(shop);
+}
+
+/* Not a moment before its time, and three seconds behind it at most. */
+static void test_exact_to_a_few_seconds(void **state)
+{
+    struct shop_bench *bench = *state;
+    struct shop shop;
+    SHOP_NEEDS_KAFKA(bench);
+    shop_append(bench, worker_name, 0, "a", "1", NULL);
+    shop_flush(bench);
+    open_shop(&shop, bench, "me");
+    shop_until_low(&shop, worker_name, 0, 1);
+    const struct partition *p = intake_partition(shop.intake, worker_name, 0);
+    for (int64_t t = kit_begin(); !p->at_end; shop_turn(&shop)) {
+        assert_true(kit_waits(t));
+    }
+    struct metric *fired = metric_counter(
+        "hearback_later_fired_total", "Items that went on when their time had come.", NULL, NULL);
+    int64_t before = metric_value(fired);
+    int64_t due = due_of(bench, "a-0");
+    shop.lane.held = true;
+    shop.lane.time.wall = due - 2001;
+    move_held(&shop, 1000);
+    move_held(&shop, 1000); /* a millisecond is left */
+    turn_a_while(&shop);
+    assert_int_equal(reminded[0][0], 0);
+    assert_int_equal(metric_value(fired), before); /* nor was its record read */
+    for (int i = 0; i < 3; i++) {
+        move_held(&shop, 1000);
+    }
+    until_no_entry(&shop, bench);
+    assert_int_equal(reminded[0][0], 1);
+    assert_in_range(went_on, due, due + 3000);
     shop_close(&shop);
 }
 
@@ -251,6 +323,59 @@ static void test_the_next_owner_goes_on(void **state)
     assert_int_equal(planned[0][0], 1);
     assert_int_equal(reminded[0][0], 1);
     assert_int_equal(reminded[0][1], 1);
+    shop_close(&shop);
+}
+
+/* Redis is emptied, and restored from what the changelog says. */
+static void empty_and_restore(struct shop *shop, const struct shop_bench *bench)
+{
+    int opened = shop->lane.opened;
+    lane_settle(&shop->lane); /* the changelog has it all */
+    redisContext *redis = redis_ask_open(bench->server.address, NULL);
+    assert_string_equal(redis_say(redis, "FLUSHALL", NULL), "OK");
+    redisFree(redis);
+    for (int64_t t = kit_begin(); shop->lane.opened == opened; shop_turn(shop)) {
+        assert_true(kit_waits(t));
+    }
+}
+
+static void assert_went_on_once(int items)
+{
+    for (int i = 0; i < items; i++) {
+        assert_int_equal(planned[0][i], 1);
+        assert_int_equal(reminded[0][i], 1);
+    }
+}
+
+/* What was planned and then lost with Redis is due as before; what went on is not due again. */
+static void test_outlives_redis(void **state)
+{
+    struct shop_bench *bench = *state;
+    struct shop shop;
+    SHOP_NEEDS_KAFKA(bench);
+    shop_append(bench, worker_name, 0, "a", "3", NULL);
+    shop_flush(bench);
+    journal = true;
+    open_shop(&shop, bench, "me");
+    shop_until_low(&shop, worker_name, 0, 1);
+    int64_t due = due_of(bench, "a-1");
+    assert_true(due > 0);
+    empty_and_restore(&shop, bench);
+    assert_int_equal(entries(bench, ""), 3);
+    assert_int_equal(entries(bench, ":entries"), 3);
+    assert_int_equal(due_of(bench, "a-1"), due);
+    shop.lane.wall_ahead_ms = 7 * DAY - 60000;
+    turn_a_while(&shop);
+    assert_int_equal(reminded[0][0] + reminded[0][1] + reminded[0][2], 0);
+    shop.lane.wall_ahead_ms = 7 * DAY + 1000;
+    until_no_entry(&shop, bench);
+    assert_went_on_once(3);
+    empty_and_restore(&shop, bench);
+    assert_int_equal(entries(bench, ""), 0);
+    assert_int_equal(entries(bench, ":entries"), 0);
+    shop.lane.wall_ahead_ms = 8 * DAY;
+    turn_a_while(&shop);
+    assert_went_on_once(3);
     shop_close(&shop);
 }
 
@@ -341,9 +466,11 @@ int main(void)
 #define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
         ON_A_BENCH(test_goes_on_in_its_time),
+        ON_A_BENCH(test_exact_to_a_few_seconds),
         ON_A_BENCH(test_a_page_is_due),
         ON_A_BENCH(test_put_off_again),
         ON_A_BENCH(test_the_next_owner_goes_on),
+        ON_A_BENCH(test_outlives_redis),
         ON_A_BENCH(test_settled_before_it_is_due),
         ON_A_BENCH(test_the_record_is_gone),
         ON_A_BENCH(test_not_before_it_was_read),
