@@ -167,13 +167,13 @@ struct reply_header {
     span value;
 };
 
-/* Lives until answered returns. */
 /* A body's tree, from when it is first asked for. */
 struct reply_tree {
     bool read;
     struct json_object *json;
 };
 
+/* Lives until answered returns. */
 struct reply {
     int status;              /* HTTP */
     span body;               /* HTTP */

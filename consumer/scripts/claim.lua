@@ -32,8 +32,8 @@ if effect then
         return answer('settled', effect, {})
     end
 end
-local lease = redis.call('HMGET', KEYS[1], 'o', 'n', 'r', 'rn', 'u', 'c')
-local owner, grants = lease[1], lease[2] or '0'
+local lease = redis.call('HMGET', KEYS[1], 'o', 'n', 'r', 'rn', 'u', 'c', 'w')
+local owner, grants, waits = lease[1], lease[2] or '0', lease[7]
 local found = 'absent'
 if owner and owner ~= '' and owner ~= ARGV[1] then
     local holder = owner .. ':' .. (lease[6] or '') .. ':' .. grants
@@ -44,7 +44,6 @@ if owner and owner ~= '' and owner ~= ARGV[1] then
     end
 elseif owner == ARGV[1] then
     found = lease[5] == '1' and 'mine_unknown' or 'mine'
-    local waits = redis.call('HGET', KEYS[1], 'w')
     if live and ARGV[6] == 'next' and waits and waits ~= ARGV[1] then
         return answer('busy', 'waited for', {})
     end
@@ -57,7 +56,7 @@ elseif owner == '' then
         return answer('busy', 'reserved:' .. grants, {})
     end
 end
-if redis.call('HGET', KEYS[1], 'w') == ARGV[1] then
+if waits == ARGV[1] then
     write('HDEL', KEYS[1], 'w')
 end
 write('HSET', KEYS[1], 'o', ARGV[1], 'c', ARGV[5], 'n', tonumber(grants) + 1, 'r', '', 'rn', 0,
