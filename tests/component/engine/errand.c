@@ -13,7 +13,7 @@ enum { FIND, CREATE, KEEP, TELL };
 
 /* ---- the worker -------------------------------------------------------------------------- */
 
-static struct err open_vendor(const struct config *config, struct destination_settings *out)
+struct err errand_open(const struct config *config, struct destination_settings *out)
 {
     (void)config;
     out->base_url = "http://vendor";
@@ -22,7 +22,7 @@ static struct err open_vendor(const struct config *config, struct destination_se
     return NO_ERROR;
 }
 
-static const struct destination_kind vendor_kind = {.name = "vendor", .open = open_vendor};
+static const struct destination_kind vendor_kind = {.name = "vendor", .open = errand_open};
 
 static struct err ask_http(const struct item *item, struct call *call, const char *method,
                            const char *path)
@@ -101,7 +101,7 @@ static struct step read_tell(struct item *item, const struct reply *reply)
     return step_done("told");
 }
 
-static struct err no_items(struct job *job, struct item *next, bool *made)
+struct err errand_itemise(struct job *job, struct item *next, bool *made)
 {
     (void)job;
     (void)next;
@@ -109,12 +109,12 @@ static struct err no_items(struct job *job, struct item *next, bool *made)
     return NO_ERROR;
 }
 
-static void write_fragment(const struct item *item, struct buf *out)
+void errand_fragment(const struct item *item, struct buf *out)
 {
     buf_addf(out, "{\"effect\":\"" SPAN_FMT "\"}", SPAN_ARG(item->effect_id));
 }
 
-static uint64_t no_digest(const struct config *config)
+uint64_t errand_digest(const struct config *config)
 {
     (void)config;
     return 1;
@@ -149,9 +149,9 @@ const struct worker errand = {.name = "errand",
                               .help = "for tests",
                               .stages = stages,
                               .stage_count = COUNT_OF(stages),
-                              .itemise = no_items,
-                              .fragment = write_fragment,
-                              .digest = no_digest};
+                              .itemise = errand_itemise,
+                              .fragment = errand_fragment,
+                              .digest = errand_digest};
 
 /* ---- the vendor -------------------------------------------------------------------------- */
 

@@ -14,6 +14,12 @@
 
 extern const struct worker errand;
 
+/* Its parts that are the same for whatever does other errands: */
+struct err errand_open(const struct config *config, struct destination_settings *out);
+struct err errand_itemise(struct job *job, struct item *next, bool *made); /* none: see rig_admit */
+void errand_fragment(const struct item *item, struct buf *out);
+uint64_t errand_digest(const struct config *config);
+
 #define VENDOR_EFFECTS_MAX 64
 
 struct vendor {

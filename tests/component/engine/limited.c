@@ -12,15 +12,6 @@ static int64_t next_cost;
 
 /* ---- the vendor -------------------------------------------------------------------------- */
 
-static struct err open_vendor(const struct config *config, struct destination_settings *out)
-{
-    (void)config;
-    out->base_url = "http://vendor";
-    out->timeout_ms = RIG_TIMEOUT;
-    secret_init(&out->authorization, span_text("Basic eDp5"));
-    return NO_ERROR;
-}
-
 static enum limit_scope limited(const struct reply *reply)
 {
     return span_is(reply->body, "key")   ? LIMIT_SCOPE_KEY
@@ -29,7 +20,7 @@ static enum limit_scope limited(const struct reply *reply)
 }
 
 static struct destination_kind vendor_kind = {
-    .name = "vendor", .open = open_vendor, .limited = limited};
+    .name = "vendor", .open = errand_open, .limited = limited};
 
 /* ---- the worker -------------------------------------------------------------------------- */
 
@@ -81,25 +72,6 @@ static struct step read_any(struct item *item, const struct reply *reply)
     return step_done("went");
 }
 
-static struct err no_items(struct job *job, struct item *next, bool *made)
-{
-    (void)job;
-    (void)next;
-    *made = false;
-    return NO_ERROR;
-}
-
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    buf_addf(out, "{\"effect\":\"" SPAN_FMT "\"}", SPAN_ARG(item->effect_id));
-}
-
-static uint64_t no_digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
 static const struct stage stages[] = {
     [READ] = {.name = "read",
               .to = &vendor_kind,
@@ -124,9 +96,9 @@ static const struct worker caller = {.name = "errand",
                                      .help = "for tests",
                                      .stages = stages,
                                      .stage_count = COUNT_OF(stages),
-                                     .itemise = no_items,
-                                     .fragment = write_fragment,
-                                     .digest = no_digest};
+                                     .itemise = errand_itemise,
+                                     .fragment = errand_fragment,
+                                     .digest = errand_digest};
 
 /* ---- the bench --------------------------------------------------------------------------- */
 

@@ -17,6 +17,18 @@ struct err shop_open_nothing(const struct config *config, struct destination_set
 
 const struct destination_kind shop_nobody = {.name = "nobody", .open = shop_open_nothing};
 
+void shop_fragment(const struct item *item, struct buf *out)
+{
+    (void)item;
+    buf_add_text(out, "{}");
+}
+
+uint64_t shop_digest(const struct config *config)
+{
+    (void)config;
+    return 1;
+}
+
 static void left(void *self, struct load *load)
 {
     struct shop *shop = self;
@@ -136,6 +148,28 @@ void shop_turn(struct shop *shop)
     (void)stages_run(shop->stages);
     intake_store(shop->intake);
     ledger_confirm(shop->lane.rig.ledger);
+}
+
+void shop_turns(struct shop *shop, int times)
+{
+    for (int i = 0; i < times; i++) {
+        shop_turn(shop);
+    }
+}
+
+int shop_answer(struct shop *shop, const char *prefix, int most)
+{
+    struct fake_caller *calls = &shop->lane.rig.caller;
+    int count = 0;
+    for (size_t i = 0; i < calls->open_count && count < most;) {
+        if (span_starts(calls->open[i]->path, prefix)) {
+            fake_caller_answer(calls, calls->open[i], (struct fake_answer){.status = 200});
+            count++;
+        } else {
+            i++;
+        }
+    }
+    return count;
 }
 
 void shop_close(struct shop *shop)

@@ -41,10 +41,17 @@ struct shop {
 /* A destination at no address: its calls are the fake caller's. */
 struct err shop_open_nothing(const struct config *config, struct destination_settings *out);
 extern const struct destination_kind shop_nobody;
+/* For workers of which nobody reads these. */
+void shop_fragment(const struct item *item, struct buf *out);
+uint64_t shop_digest(const struct config *config);
 
 /* Joins the group and returns. */
 void shop_open(struct shop *shop, struct shop_place place);
 void shop_turn(struct shop *shop);
+void shop_turns(struct shop *shop, int times);
+/* Answers open calls with 200: those of which the path begins so, `most` at most. Returns how many.
+ */
+int shop_answer(struct shop *shop, const char *prefix, int most);
 /* Drains and leaves. */
 void shop_close(struct shop *shop);
 

@@ -53,18 +53,6 @@ static struct step answered(struct item *item, const struct reply *reply)
     return step_done("done");
 }
 
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    (void)item;
-    buf_add_text(out, "{}");
-}
-
-static uint64_t digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
 static const struct stage stages[] = {
     {.name = "call", .to = &shop_nobody, .ask = ask, .answered = answered, .doubt = STAGE_READ},
 };
@@ -74,8 +62,8 @@ static const struct worker caller = {.name = worker_name,
                                      .stages = stages,
                                      .stage_count = COUNT_OF(stages),
                                      .itemise = itemise,
-                                     .fragment = write_fragment,
-                                     .digest = digest};
+                                     .fragment = shop_fragment,
+                                     .digest = shop_digest};
 
 /* ---- the bench --------------------------------------------------------------------------- */
 

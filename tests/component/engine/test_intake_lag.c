@@ -3,7 +3,7 @@
  * Behind and catching up, with a real Kafka and Redis: what the metrics tell,
  * what is read ahead in which state, and that the reading does not fall asleep.
  */
-#include "tests/component/engine/shop.h"
+#include "tests/component/engine/idler.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -14,68 +14,6 @@
 #define SOON_MS    8000  /* it takes one second; sleeping at each full queue, about sixteen */
 #define FEW        3000
 #define MARK       10000 /* a lane's catching_up_lag */
-
-static char worker_name[64];
-
-/* ---- a worker that finds nothing to do --------------------------------------------------- */
-
-static struct err ask(struct item *item, struct call *call)
-{
-    (void)item;
-    call->kind = CALL_STEP;
-    call->step = step_done("done");
-    return NO_ERROR;
-}
-
-static struct err itemise(struct job *job, struct item *next, bool *made)
-{
-    (void)next;
-    job->nothing = "nothing";
-    *made = false;
-    return NO_ERROR;
-}
-
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    (void)item;
-    buf_add_text(out, "{}");
-}
-
-static uint64_t digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
-static const struct stage stages[] = {
-    {.name = "note", .to = &shop_nobody, .ask = ask, .doubt = STAGE_READ},
-};
-static const struct worker idler = {.name = worker_name,
-                                    .topic = worker_name,
-                                    .help = "for tests",
-                                    .stages = stages,
-                                    .stage_count = COUNT_OF(stages),
-                                    .itemise = itemise,
-                                    .fragment = write_fragment,
-                                    .digest = digest};
-
-/* ---- the bench --------------------------------------------------------------------------- */
-
-static int open_bench(void **state)
-{
-    static struct shop_bench bench;
-    *state = &bench;
-    if (shop_bench_open(&bench, 1)) {
-        (void)snprintf(worker_name, sizeof(worker_name), "%s", bench.name);
-    }
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    shop_bench_close(*state);
-    return 0;
-}
 
 static void fill(const struct shop_bench *bench, int records)
 {
@@ -190,7 +128,7 @@ static void test_the_steady_state_takes_a_batch(void **state)
 
 int main(void)
 {
-#define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+#define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, idler_open_bench, idler_close_bench)
     const struct CMUnitTest tests[] = {
         ON_A_BENCH(test_far_behind),
         ON_A_BENCH(test_what_is_read_ahead_has_a_bound),

@@ -45,18 +45,6 @@ static struct step answered(struct item *item, const struct reply *reply)
     return step_done("done");
 }
 
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    (void)item;
-    buf_add_text(out, "{}");
-}
-
-static uint64_t digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
 static const struct stage stages[] = {
     {.name = "call", .to = &shop_nobody, .ask = ask, .answered = answered, .doubt = STAGE_READ},
 };
@@ -66,8 +54,8 @@ static const struct worker caller = {.name = worker_name,
                                      .stages = stages,
                                      .stage_count = COUNT_OF(stages),
                                      .itemise = itemise,
-                                     .fragment = write_fragment,
-                                     .digest = digest};
+                                     .fragment = shop_fragment,
+                                     .digest = shop_digest};
 
 /* ---- the bench --------------------------------------------------------------------------- */
 
@@ -115,29 +103,6 @@ static void open_shop(struct shop *shop, const struct shop_bench *bench, int rec
                                         .adjust = set_pool});
 }
 
-/* Answers open calls: those of which the path begins so, `most` at most. */
-static int answer(struct shop *shop, const char *prefix, int most)
-{
-    struct fake_caller *calls = &shop->lane.rig.caller;
-    int count = 0;
-    for (size_t i = 0; i < calls->open_count && count < most;) {
-        if (span_starts(calls->open[i]->path, prefix)) {
-            fake_caller_answer(calls, calls->open[i], (struct fake_answer){.status = 200});
-            count++;
-        } else {
-            i++;
-        }
-    }
-    return count;
-}
-
-static void turn(struct shop *shop, int times)
-{
-    for (int i = 0; i < times; i++) {
-        shop_turn(shop);
-    }
-}
-
 #define UNTIL(shop, what)                                                                          \
     do {                                                                                           \
         for (int64_t until_ = kit_begin(); !(what); shop_turn(shop)) {                             \
@@ -150,7 +115,7 @@ static void turn(struct shop *shop, int times)
 static void finish(struct shop *shop, const struct shop_bench *bench, int64_t records)
 {
     const struct partition *p = intake_partition(shop->intake, bench->name, 0);
-    UNTIL(shop, (answer(shop, "/", POOL), window_low(&p->window) >= records));
+    UNTIL(shop, (shop_answer(shop, "/", POOL), window_low(&p->window) >= records));
     shop_close(shop);
 }
 
@@ -173,14 +138,14 @@ static void test_a_good_part_comes_free_first(void **state)
     assert_int_equal(spare(&shop), LOW - 1);
     int64_t loads = (int64_t)intake_loads(shop.intake);
     for (int more = 1; more < HIGH - LOW + 1; more++) { /* between the two marks */
-        UNTIL(&shop, answer(&shop, "/", 1) == 1);
+        UNTIL(&shop, shop_answer(&shop, "/", 1) == 1);
         UNTIL(&shop, (int64_t)intake_loads(shop.intake) <= loads - more);
-        turn(&shop, 20);
+        shop_turns(&shop, 20);
         assert_int_equal(intake_loads(shop.intake), loads - more);
         assert_int_equal(spare(&shop), LOW - 1 + more);
         assert_true(shop.intake->full && shop.intake->stash.count > 0);
     }
-    UNTIL(&shop, answer(&shop, "/", 1) == 1); /* now so many are free */
+    UNTIL(&shop, shop_answer(&shop, "/", 1) == 1); /* now so many are free */
     UNTIL(&shop, spare(&shop) < LOW);
     assert_int_equal(intake_loads(shop.intake), loads);
     finish(&shop, bench, RECORDS);
@@ -201,7 +166,7 @@ static void test_what_is_done_ends_while_others_want_its_place(void **state)
     UNTIL(&shop, shop.lane.rig.caller.open_count == KEYS);
     shop.lane.rig.config.worker.items_per_key_max = SMALL_POOL; /* each would take all there is */
     for (int done = 1; done <= EACH / 2; done++) {
-        UNTIL(&shop, answer(&shop, "/", 1) == 1);
+        UNTIL(&shop, shop_answer(&shop, "/", 1) == 1);
         UNTIL(&shop, intake_loads(shop.intake) == (size_t)(RECORDS - done));
         UNTIL(&shop, shop.pool.used == SMALL_POOL);
         assert_non_null(shop.order.stirred.first);

@@ -3,7 +3,7 @@
  * What is read ahead, with a real Kafka and Redis: librdkafka holds no more than
  * the prefetch says, whether records are large or tiny; catching up reads on.
  */
-#include "tests/component/engine/shop.h"
+#include "tests/component/engine/idler.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -13,68 +13,6 @@
 #define BODY_MAX   1000
 #define QUIET_MS   2000 /* librdkafka looks again within a second whether its queue is full */
 #define FAR_BEHIND 5000
-
-static char worker_name[64];
-
-/* ---- a worker that finds nothing to do --------------------------------------------------- */
-
-static struct err ask(struct item *item, struct call *call)
-{
-    (void)item;
-    call->kind = CALL_STEP;
-    call->step = step_done("done");
-    return NO_ERROR;
-}
-
-static struct err itemise(struct job *job, struct item *next, bool *made)
-{
-    (void)next;
-    job->nothing = "nothing";
-    *made = false;
-    return NO_ERROR;
-}
-
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    (void)item;
-    buf_add_text(out, "{}");
-}
-
-static uint64_t digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
-static const struct stage stages[] = {
-    {.name = "note", .to = &shop_nobody, .ask = ask, .doubt = STAGE_READ},
-};
-static const struct worker idler = {.name = worker_name,
-                                    .topic = worker_name,
-                                    .help = "for tests",
-                                    .stages = stages,
-                                    .stage_count = COUNT_OF(stages),
-                                    .itemise = itemise,
-                                    .fragment = write_fragment,
-                                    .digest = digest};
-
-/* ---- the bench --------------------------------------------------------------------------- */
-
-static int open_bench(void **state)
-{
-    static struct shop_bench bench;
-    *state = &bench;
-    if (shop_bench_open(&bench, 1)) {
-        (void)snprintf(worker_name, sizeof(worker_name), "%s", bench.name);
-    }
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    shop_bench_close(*state);
-    return 0;
-}
 
 static void fill(const struct shop_bench *bench, size_t records, size_t body_bytes)
 {
@@ -185,7 +123,7 @@ static void test_catching_up_reads_on(void **state)
 
 int main(void)
 {
-#define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, open_bench, close_bench)
+#define ON_A_BENCH(test) cmocka_unit_test_setup_teardown(test, idler_open_bench, idler_close_bench)
     const struct CMUnitTest tests[] = {
         ON_A_BENCH(test_a_small_part_is_read_ahead),
         ON_A_BENCH(test_catching_up_reads_on),

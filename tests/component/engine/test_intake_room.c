@@ -112,18 +112,6 @@ static struct step answered(struct item *item, const struct reply *reply)
     return step_done("done");
 }
 
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    (void)item;
-    buf_add_text(out, "{}");
-}
-
-static uint64_t digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
 static const struct destination_kind good = {.name = "good", .open = shop_open_nothing};
 static const struct destination_kind bad = {.name = "bad", .open = shop_open_nothing};
 static const struct stage stages[] = {
@@ -137,8 +125,8 @@ static const struct worker router = {.name = worker_name,
                                      .stages = stages,
                                      .stage_count = COUNT_OF(stages),
                                      .itemise = itemise,
-                                     .fragment = write_fragment,
-                                     .digest = digest};
+                                     .fragment = shop_fragment,
+                                     .digest = shop_digest};
 
 /* ---- the bench --------------------------------------------------------------------------- */
 
@@ -184,29 +172,6 @@ static void open_shop(struct shop *shop, const struct shop_bench *bench, const c
                                         .adjust = set_shares});
 }
 
-/* Answers open calls: those of which the path begins so, `most` at most. */
-static int answer(struct shop *shop, const char *prefix, int most)
-{
-    struct fake_caller *caller = &shop->lane.rig.caller;
-    int count = 0;
-    for (size_t i = 0; i < caller->open_count && count < most;) {
-        if (span_starts(caller->open[i]->path, prefix)) {
-            fake_caller_answer(caller, caller->open[i], (struct fake_answer){.status = 200});
-            count++;
-        } else {
-            i++;
-        }
-    }
-    return count;
-}
-
-static void turn(struct shop *shop, int times)
-{
-    for (int i = 0; i < times; i++) {
-        shop_turn(shop);
-    }
-}
-
 static size_t noted(const char *key)
 {
     size_t count = 0;
@@ -241,7 +206,7 @@ static void finish(struct shop *shop, const struct shop_bench *bench, int64_t re
             fail_msg("low %lld of %lld, %zu items, %zu tickets", (long long)window_low(&p->window),
                      (long long)records, shop->pool.used, shop->intake->tickets);
         }
-        (void)answer(shop, "/", 1000);
+        (void)shop_answer(shop, "/", 1000);
     }
     expect_order();
     assert_int_equal(shop->intake->tickets, 0);
@@ -279,7 +244,7 @@ static void test_a_hot_key_leaves_room(void **state)
     append(bench, "x3@good");
     shop_flush(bench);
     open_shop(&shop, bench, "me");
-    UNTIL(&shop, (answer(&shop, "/x", 1000), noted("x") == 3));
+    UNTIL(&shop, (shop_answer(&shop, "/x", 1000), noted("x") == 3));
     assert_int_equal(noted("hot"), 0);
     UNTIL(&shop, shop.pool.used == KEY_SHARE);
     assert_int_equal(order_find(&shop.order, span_text("hot"))->count, KEY_SHARE);
@@ -302,13 +267,13 @@ static void test_nothing_overtakes_within_a_key(void **state)
     append(bench, "a@good d@good");          /* 5 */
     shop_flush(bench);
     open_shop(&shop, bench, "me");
-    UNTIL(&shop, (answer(&shop, "/b", 9), answer(&shop, "/c", 9), answer(&shop, "/d", 9),
-                  note_count == 3));
-    assert_int_equal(answer(&shop, "/a", 9), 1);
-    turn(&shop, 50);
+    UNTIL(&shop, (shop_answer(&shop, "/b", 9), shop_answer(&shop, "/c", 9),
+                  shop_answer(&shop, "/d", 9), note_count == 3));
+    assert_int_equal(shop_answer(&shop, "/a", 9), 1);
+    shop_turns(&shop, 50);
     assert_int_equal(notes[3].place, 300001);
     assert_int_equal(shop.intake->tickets, 2); /* of hot */
-    UNTIL(&shop, (answer(&shop, "/a", 9), noted("a") == 3));
+    UNTIL(&shop, (shop_answer(&shop, "/a", 9), noted("a") == 3));
     assert_int_equal(noted("hot"), 0);
     finish(&shop, bench, 6);
     assert_int_equal(note_count, KEY_SHARE + 8);
@@ -325,7 +290,7 @@ static void test_a_huge_record_leaves_room(void **state)
     append(bench, "y@good");
     shop_flush(bench);
     open_shop(&shop, bench, "me");
-    UNTIL(&shop, (answer(&shop, "/x", 9), answer(&shop, "/y", 9), note_count == 2));
+    UNTIL(&shop, (shop_answer(&shop, "/x", 9), shop_answer(&shop, "/y", 9), note_count == 2));
     UNTIL(&shop, shop.pool.used == RECORD_SHARE);
     finish(&shop, bench, 3); /* p9990 of the page before that of the record behind it */
     assert_int_equal(note_count, 10003);
@@ -351,13 +316,13 @@ static void test_a_broken_destination_leaves_room(void **state)
     shop_flush(bench);
     open_shop(&shop, bench, "me");
     struct destination *broken = shop.to[0].kind == &bad ? &shop.to[0] : &shop.to[1];
-    UNTIL(&shop, (answer(&shop, "/g", 1000), noted("g") == 20));
+    UNTIL(&shop, (shop_answer(&shop, "/g", 1000), noted("g") == 20));
     assert_int_equal(note_count, 20);
     assert_in_range(broken->items, DESTINATION_SHARE, DESTINATION_SHARE - 1 + KEY_SHARE);
-    turn(&shop, 100);
+    shop_turns(&shop, 100);
     assert_int_equal(shop.pool.used, broken->items); /* nothing goes round and round */
     size_t started = shop.lane.rig.caller.started;
-    turn(&shop, 100);
+    shop_turns(&shop, 100);
     assert_int_equal(shop.lane.rig.caller.started, started);
     finish(&shop, bench, 120);
     assert_int_equal(note_count, 240);
@@ -396,7 +361,7 @@ static void test_a_letter_gives_its_place_back(void **state)
     shop_flush(bench);
     open_shop(&shop, bench, "me");
     shop.lane.rig.outbox.but_not = TOPIC_DEAD;
-    UNTIL(&shop, (answer(&shop, "/a", 1), noted("a") == 1 && shop.pool.used == 0));
+    UNTIL(&shop, (shop_answer(&shop, "/a", 1), noted("a") == 1 && shop.pool.used == 0));
     shop.lane.rig.outbox.but_not = NULL; /* the letter is there when nothing else is open */
     finish(&shop, bench, 2);
     assert_int_equal(note_count, 4);

@@ -76,18 +76,6 @@ static struct err itemise(struct job *job, struct item *next, bool *made)
     return NO_ERROR;
 }
 
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    (void)item;
-    buf_add_text(out, "{}");
-}
-
-static uint64_t digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
 static const struct stage stages[] = {
     {.name = "plan", .to = &shop_nobody, .ask = ask_plan, .doubt = STAGE_READ},
     {.name = "still", .to = &shop_nobody, .ask = ask_still, .doubt = STAGE_READ},
@@ -98,8 +86,8 @@ static const struct worker reminder = {.name = worker_name,
                                        .stages = stages,
                                        .stage_count = COUNT_OF(stages),
                                        .itemise = itemise,
-                                       .fragment = write_fragment,
-                                       .digest = digest};
+                                       .fragment = shop_fragment,
+                                       .digest = shop_digest};
 
 /* ---- the bench --------------------------------------------------------------------------- */
 

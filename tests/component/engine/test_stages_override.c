@@ -17,15 +17,6 @@ enum { LOOK, WRITE };
 
 /* ---- the vendor and the worker ----------------------------------------------------------- */
 
-static struct err open_vendor(const struct config *config, struct destination_settings *out)
-{
-    (void)config;
-    out->base_url = "http://vendor";
-    out->timeout_ms = RIG_TIMEOUT;
-    secret_init(&out->authorization, span_text("Basic eDp5"));
-    return NO_ERROR;
-}
-
 static bool means(const struct reply *reply, bool effect, struct step *out)
 {
     CHECK(reply->status > 0); /* there is an answer, or nobody is asked what it means */
@@ -45,7 +36,7 @@ static bool means(const struct reply *reply, bool effect, struct step *out)
 }
 
 static const struct destination_kind vendor_kind = {
-    .name = "vendor", .open = open_vendor, .override = means};
+    .name = "vendor", .open = errand_open, .override = means};
 
 static struct err ask(const struct item *item, struct call *call, const char *method,
                       const char *path)
@@ -80,25 +71,6 @@ static struct step read_write(struct item *item, const struct reply *reply)
     return step_done("written");
 }
 
-static struct err no_items(struct job *job, struct item *next, bool *made)
-{
-    (void)job;
-    (void)next;
-    *made = false;
-    return NO_ERROR;
-}
-
-static void write_fragment(const struct item *item, struct buf *out)
-{
-    buf_addf(out, "{\"effect\":\"" SPAN_FMT "\"}", SPAN_ARG(item->effect_id));
-}
-
-static uint64_t no_digest(const struct config *config)
-{
-    (void)config;
-    return 1;
-}
-
 static const struct stage stages[] = {
     [LOOK] = {.name = "look",
               .to = &vendor_kind,
@@ -118,9 +90,9 @@ static const struct worker writer = {.name = "errand",
                                      .help = "for tests",
                                      .stages = stages,
                                      .stage_count = COUNT_OF(stages),
-                                     .itemise = no_items,
-                                     .fragment = write_fragment,
-                                     .digest = no_digest};
+                                     .itemise = errand_itemise,
+                                     .fragment = errand_fragment,
+                                     .digest = errand_digest};
 
 static int open_bench(void **state)
 {
